@@ -10,8 +10,8 @@ from itertools import combinations
 from benchsuite.api.results import Results
 from benchsuite.findings.claims import judge
 from benchsuite.report.comparable_groups import split
-from benchsuite.report.points import Point, Value, kernels_of, points
 from benchsuite.report.ranking import as_value, rankings, ratio, within
+from benchsuite.report.reported_cells import ReportedCell, Value, kernels_of, reported_cells
 from benchsuite.results.metrics import METRICS, measured_cells
 from benchsuite.scenario.claim_model import stored_claims
 from benchsuite.stats.intervals import quantile
@@ -112,9 +112,9 @@ def flips(runs: Sequence[Mapping[Hashable, str]]) -> Flips:
     )
 
 
-def latencies(cells: Sequence[Point]) -> dict[Hashable, Value]:
+def latencies(cells: Sequence[ReportedCell]) -> dict[Hashable, Value]:
     """Cell → latency with its interval as printed; timed cells only."""
-    return {point.cell: point.latency for point in cells if point.latency.known}
+    return {cell.id: cell.latency for cell in cells if cell.latency.known}
 
 
 def reference_of(results: Results) -> str:
@@ -129,17 +129,17 @@ def reference_of(results: Results) -> str:
     return min(names, key=lambda name: (name != label, not name.startswith(f"{label} "), name))
 
 
-def ratios(cells: Sequence[Point], reference: str) -> dict[Hashable, Value]:
+def ratios(cells: Sequence[ReportedCell], reference: str) -> dict[Hashable, Value]:
     """Cell → its speed over that of the reference in the same setting and on the same kernel, with the paired
     interval. The reference itself has none."""
     found: dict[Hashable, Value] = {}
     for group in split(cells):
-        timed = [point for point in group.cells if point.rounds_s]
-        references = {(point.resolution, point.kernel): point for point in timed if point.name == reference}
-        for point in timed:
-            beside = references.get((point.resolution, point.kernel))
-            if beside is not None and point.name != reference:
-                found[point.cell] = as_value(ratio(point, beside))
+        timed = [cell for cell in group.cells if cell.rounds_s]
+        references = {(cell.resolution, cell.kernel): cell for cell in timed if cell.name == reference}
+        for cell in timed:
+            beside = references.get((cell.resolution, cell.kernel))
+            if beside is not None and cell.name != reference:
+                found[cell.id] = as_value(ratio(cell, beside))
     return found
 
 
@@ -154,7 +154,7 @@ def claims(results: Results) -> dict[Hashable, str]:
     }
 
 
-def fastest(cells: Sequence[Point]) -> dict[Hashable, str]:
+def fastest(cells: Sequence[ReportedCell]) -> dict[Hashable, str]:
     """Group, resolution and kernel → the fastest, or why there is none."""
     groups = split(cells)
     order = within(groups)
@@ -167,7 +167,7 @@ def fastest(cells: Sequence[Point]) -> dict[Hashable, str]:
     }
 
 
-def kernels(cells: Sequence[Point]) -> dict[Hashable, str]:
+def kernels(cells: Sequence[ReportedCell]) -> dict[Hashable, str]:
     """Group, name, resolution and two kernels → which of them is faster."""
     groups = split(cells)
     order = within(groups)
@@ -185,7 +185,7 @@ def kernels(cells: Sequence[Point]) -> dict[Hashable, str]:
 
 def report(runs: Sequence[Results]) -> list[str]:
     """All of it in lines, a line a question."""
-    every = [points(one.records, one.run.environments) for one in runs]
+    every = [reported_cells(one.records, one.run.environments) for one in runs]
     name = reference_of(runs[0])
     lines = {
         "latency": agreement([latencies(cells) for cells in every]).told(),

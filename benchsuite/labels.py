@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from benchsuite.format import counted, joined
 from benchsuite.results.cell import OF_LAYERS, SUBJECTS, TOLD_APART, Cell, Subject
 
 _WORDS: Mapping[Subject, str] = {"mixer": "mixer", "block": "block", "backbone": "network"}
@@ -26,17 +27,14 @@ class Noun:
 
     def counted(self, number: int) -> str:
         """1 network; 3 networks; 3 mixers and networks."""
-        return f"{number} {self.single if number == 1 else self.plural}"
+        return counted(number, self.single, self.plural)
 
 
 def noun(subjects: Iterable[str]) -> Noun:
     """The noun for cells of these subjects, each named once; "mixer" if there are no cells."""
     kinds = set(subjects)
     words = [_WORDS[subject] for subject in SUBJECTS if subject in kinds] or ["mixer"]
-    plurals = [f"{word}s" for word in words]
-    if len(words) == 1:
-        return Noun(words[0], plurals[0])
-    return Noun(f"{', '.join(words[:-1])} or {words[-1]}", f"{', '.join(plurals[:-1])} and {plurals[-1]}")
+    return Noun(joined(words, "or"), joined([f"{word}s" for word in words]))
 
 
 def cell_names(cells: Sequence[Cell]) -> dict[str, str]:
@@ -97,7 +95,7 @@ def describe_cell(cell: Cell) -> str:
         words.append(cell.mode)
     unusual = unusual_axes(cell)
     if cell.threads is not None:
-        unusual["threads"] = f"{cell.threads} thread{'s' if cell.threads > 1 else ''}"
+        unusual["threads"] = counted(cell.threads, "thread")
     return "  ".join([*words, *unusual.values()])
 
 

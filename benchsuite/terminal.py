@@ -11,9 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from benchsuite.findings.flags import BEHAVIOUR
-from benchsuite.format import si, significant
+from benchsuite.format import counted, si, significant
 from benchsuite.labels import describe_cell
-from benchsuite.report.words import counted
 from benchsuite.results.cell import Cell
 from benchsuite.results.record import Record
 from benchsuite.results.round_timings import latency_of

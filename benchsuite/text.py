@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 ESCAPE = "benchsuite.escape"
@@ -84,6 +84,20 @@ def _escape(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error(ESCAPE, _escape)
+
+
+def without_options(
+    words: Iterable[str], valued: Collection[str], switches: Collection[str] = ()
+) -> list[str]:
+    """The words of a command line without these options, and the values of those that have one."""
+    kept, rest = [], iter(words)
+    for word in rest:
+        name, equals, _ = word.partition("=")
+        if name not in valued and word not in switches:
+            kept.append(word)
+        elif name in valued and not equals:
+            next(rest, None)
+    return kept
 
 
 def slug(text: str) -> str:

@@ -13,12 +13,13 @@ from markupsafe import Markup
 
 from benchsuite.analyse.charts import FIGURES, branches_of, weights_words
 from benchsuite.analyse.data import Analyses, AttentionLayer, SubjectAnalysis, read_analyses
+from benchsuite.format import fixed, joined
 from benchsuite.report import theme
 from benchsuite.report.canvas import Drawing
 from benchsuite.report.svg import FigurePart, StyleSheet, View, inline, save
 from benchsuite.report.tables import Table, TableCell, table
 from benchsuite.report.templating import filled, write
-from benchsuite.report.words import fixed, joined, pixels
+from benchsuite.report.words import pixels
 from benchsuite.results.store import ANALYSES
 from benchsuite.text import numbered, slug
 

@@ -13,11 +13,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
 from benchsuite.analyse.data import AttentionLayer, Spectrum, SubjectAnalysis
+from benchsuite.format import counted, fixed, percentage
 from benchsuite.report.canvas import Drawing, grid, handle, text
 from benchsuite.report.figures.layout import PAGE
-from benchsuite.report.points import grouped
+from benchsuite.report.reported_cells import grouped
 from benchsuite.report.theme import MARKERS, MUTED, SERIES
-from benchsuite.report.words import counted, fixed, percentage
 
 PANEL = 190.0
 """Height of a panel in points."""
@@ -241,15 +241,15 @@ def _over(
     over_heads = len(order) == 1
     for number, layers in enumerate(branches.values()):
         marker, color = _look(number)
-        points = [(order.index(one.layer) + 1, values) for one in layers if (values := values_of(one))]
-        for place, values in points:
+        cells = [(order.index(one.layer) + 1, values) for one in layers if (values := values_of(one))]
+        for place, values in cells:
             xs = range(1, len(values) + 1) if over_heads else [place] * len(values)
             ax.plot(
                 xs, values, color=color, marker=marker, markersize=6 if over_heads else 3, linestyle="none"
             )
         if not over_heads:
-            means = [sum(values) / len(values) for _, values in points]
-            ax.plot([place for place, _ in points], means, color=color)
+            means = [sum(values) / len(values) for _, values in cells]
+            ax.plot([place for place, _ in cells], means, color=color)
     heads = max(len(layer.entropy_nats) for layers in branches.values() for layer in layers)
     _count(ax, "Head" if over_heads else LAYER, heads if over_heads else len(order))
     return any(values_of(layer) for layers in branches.values() for layer in layers)

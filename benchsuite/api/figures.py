@@ -69,7 +69,7 @@ def draw(
     cells = read(run)
     for name in (*names, *([reference] if reference else [])):
         require_word("--mixers" if name in names else "--reference", name, cells.names)
-    require_word("--kernel", kernel, tuple(dict.fromkeys(point.kernel for point in cells.points)))
+    require_word("--kernel", kernel, tuple(dict.fromkeys(cell.kernel for cell in cells.reported)))
     choices = {"kernel": kernel, "reference": reference, "metric": metric, "names": tuple(names)}
     with theme.applied():
         figures = list(drawings(cells, layout, [KINDS[kind]], **choices))

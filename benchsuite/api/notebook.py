@@ -48,11 +48,11 @@ def of_run(run: Run, answer: Callable[[Cells], Sequence[str]], without: Collecti
     cells = read(run)
     title = fitted(str(run.scenario.get("title") or run.path.name), run.scenario)
     figure = None
-    if len(cells.points) > 1:
+    if len(cells.reported) > 1:
         with theme.applied():
             drawn = next(drawings(cells, PAGE, figures=[KINDS["scatter"]]), None)
             figure = image(drawn.drawing, PAGE) if drawn else None
-    tables = [_without(all_cells(cells), without)] if cells.points else []
+    tables = [_without(all_cells(cells), without)] if cells.reported else []
     return fragment(title, answer(cells), tables, figure)
 
 

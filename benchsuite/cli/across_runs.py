@@ -80,7 +80,7 @@ def merge(
     Every record keeps the machine that it was measured on; where several have measured the same cells, these
     are told apart by its name. Cells that no run has are named; with --complete they are refused.
     """
-    from benchsuite.report.words import counted
+    from benchsuite.format import counted
     from benchsuite.results.join import CHOICES
     from benchsuite.runner.merge import merge as merge_runs
 
@@ -175,7 +175,7 @@ def publish(
     The site holds the data of its runs, so that later calls add to it, and a call without runs builds it
     again. Records and environments are published with it: machine names, paths and GPU numbers included.
     """
-    from benchsuite.report.words import counted
+    from benchsuite.format import counted
     from benchsuite.results.store import read_run
     from benchsuite.site.publish import publish as build
 
@@ -190,8 +190,7 @@ def _status_facts(one: RunStatus) -> dict[str, object]:
 
 def _status_lines(one: RunStatus, resume: str = "") -> list[str]:
     """A run in a few lines; `resume` is said where nobody writes to it."""
-    from benchsuite.format import duration
-    from benchsuite.report.words import counted
+    from benchsuite.format import counted, duration
 
     shard = f"  shard {one.shard}" if one.shard else ""
     cells = f"{one.done} cells" if one.total is None else f"{one.done} of {counted(one.total, 'cell')}"
@@ -220,7 +219,7 @@ def _series(folder: Path, scenario: str | None = None) -> list[Series]:
         UsageError: there are no runs, or none of this scenario.
     """
     from benchsuite.findings.history import history as series_of
-    from benchsuite.report.words import some
+    from benchsuite.format import some
     from benchsuite.results.store import find_runs
 
     paths = find_runs(folder)

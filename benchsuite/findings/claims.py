@@ -165,7 +165,7 @@ def _case(claim: Claim, pair: ClaimPair, measured: Sequence[MeasuredCell], cells
         setting["resolution"] = _of(left, "resolution")
     reason = _missing(claim.metric, left) or _missing(claim.metric, right)
     if not reason and _of(right, claim.metric) == 0:
-        reason = f"{_word(claim.metric)} of {right.record.cell.name} is 0, so there is no ratio"
+        reason = f"{METRICS[claim.metric].called} of {right.record.cell.name} is 0, so there is no ratio"
     if reason:
         return _untestable(setting, reason)
     return (
@@ -190,7 +190,7 @@ def _missing(metric: str, one: MeasuredCell) -> str:
     if _of(one, metric) is not None:
         return ""
     if record.status == "ok":
-        return f"{_word(metric)} of {record.cell.name} was not measured"
+        return f"{METRICS[metric].called} of {record.cell.name} was not measured"
     why = f": {' '.join(record.reason.split())}" if record.reason else ""
     return f"{record.cell.name} ended as {record.status}{why}"
 
@@ -314,9 +314,3 @@ def _why_none(claim: Claim, pairs: Pairing, cells: Sequence[Cell]) -> str:
 def _listed(values: Sequence[Any]) -> str:
     texts = ("x".join(map(str, value)) if isinstance(value, tuple) else str(value) for value in values)
     return ", ".join(texts)
-
-
-def _word(metric: str) -> str:
-    """A metric inside a sentence: "latency per step", but "MACs per image"."""
-    label = METRICS[metric].label
-    return label if label[1].isupper() else label[0].lower() + label[1:]

@@ -207,11 +207,6 @@ def _other_gpu_process(before: Mapping[str, Any], after: Mapping[str, Any]) -> b
     )
 
 
-def _busy_host(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """The snapshot after says what happened since the one before; that one speaks of an earlier time."""
-    return bool(after.get("cpu_others", 0.0) > BUSY_HOST)
-
-
 def _drift(timing: Timing) -> bool:
     medians = round_medians(timing)
     if len(medians) >= ROUNDS_OF_A_TREND:
@@ -237,42 +232,25 @@ def _page_faults(timing: Timing) -> bool:
     return faults * FAULT_S > MATTERS * sum(usage.wall_s for usage in timing.usage)
 
 
-def _bimodal(timing: Timing) -> bool:
-    return two_modes(within_rounds(timing), apart=MATTERS)
-
-
-def _outliers(timing: Timing) -> bool:
-    return far_out(within_rounds(timing), apart=MATTERS)
-
-
-def _unstable_warmup(timing: Timing) -> bool:
-    return timing.warmup_stable is False
-
-
-def _imprecise(timing: Timing) -> bool:
-    return timing.precision is not None and timing.precision > IMPRECISE
-
-
-def _launch_bound(timing: Timing) -> bool:
-    return timing.busy is not None and launch_bound(quantile(timing.samples_s, 0.5), timing.busy.seconds)
-
-
 _STATE: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], bool]] = {
     "thermal": _thermal,
     "low_clock": _low_clock,
     "other_gpu_process": _other_gpu_process,
-    "busy_host": _busy_host,
+    # The snapshot after says what happened since the one before; that one speaks of an earlier time.
+    "busy_host": lambda _, after: bool(after.get("cpu_others", 0.0) > BUSY_HOST),
 }
 """Flags that the state of the machine raises, from the snapshots before and after."""
 _SAMPLES: Mapping[str, Callable[[Timing], bool]] = {
     "descheduled": _descheduled,
     "page_faults": _page_faults,
     "drift": _drift,
-    "bimodal": _bimodal,
-    "outliers": _outliers,
-    "unstable_warmup": _unstable_warmup,
-    "imprecise": _imprecise,
-    "launch_bound": _launch_bound,
+    "bimodal": lambda timing: two_modes(within_rounds(timing), apart=MATTERS),
+    "outliers": lambda timing: far_out(within_rounds(timing), apart=MATTERS),
+    "unstable_warmup": lambda timing: timing.warmup_stable is False,
+    "imprecise": lambda timing: timing.precision is not None and timing.precision > IMPRECISE,
+    "launch_bound": lambda timing: (
+        timing.busy is not None and launch_bound(quantile(timing.samples_s, 0.5), timing.busy.seconds)
+    ),
 }
 """Flags that the samples raise."""
 

@@ -141,9 +141,7 @@ def revision_range(before: HistoryPoint, after: HistoryPoint) -> str:
 def points_of(run: Run) -> Iterator[tuple[str, str, HistoryPoint]]:
     """Scenario, machine and point of every record of a run, samples left behind; skipped cells are none."""
     scenario = str(run.scenario.get("name") or run.path.name)
-    for record in run.records:
-        if record.status == "skipped":
-            continue
+    for record in run.tried:
         environment = run.environments.get(record.session, run.environment)
         git = environment.get("git") or {}
         timed = record.timing is not None and bool(record.timing.samples_s)

@@ -13,6 +13,7 @@ from typing import Any
 from benchsuite.errors import UsageError
 from benchsuite.findings.count_changes import changes_of
 from benchsuite.findings.fingerprint import Finding, over_sessions, settings
+from benchsuite.format import counted
 from benchsuite.gate.accept import (
     Accepted,
     accepted_of,
@@ -35,7 +36,6 @@ from benchsuite.gate.formats.phrases import labels_of
 from benchsuite.gate.noise import GateNoise, read_noise, require_fitting
 from benchsuite.gate.result import CellVerdict, GateCell, GateResult, of_changes
 from benchsuite.gate.verdicts import absent
-from benchsuite.report.words import counted
 from benchsuite.results.machine import machine_words
 from benchsuite.results.store import Run, read_run
 from benchsuite.scenario.gate_settings import ExactPolicy, Gate, MissingPolicy

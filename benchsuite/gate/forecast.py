@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from benchsuite.format import duration
+from benchsuite.format import counted, duration
 from benchsuite.labels import describe_cell
-from benchsuite.report.words import counted
 from benchsuite.results.cell import Cell
 from benchsuite.runner.estimate import OVERHEAD_S
 from benchsuite.scenario.gate_settings import Gate

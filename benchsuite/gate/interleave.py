@@ -8,11 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from benchsuite.format import duration
+from benchsuite.format import counted, duration
 from benchsuite.gate.forecast import rough_seconds
 from benchsuite.gate.verdicts import ProcessPair, Records, to_decide
 from benchsuite.labels import cell_names
-from benchsuite.report.words import counted
 from benchsuite.results.cell import Cell
 from benchsuite.scenario.gate_settings import Gate
 

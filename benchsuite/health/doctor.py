@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from benchsuite.findings.flags import BUSY_HOST, THERMAL
-from benchsuite.format import byte_size, significant
+from benchsuite.format import byte_size, counted, significant
 from benchsuite.health.system_info import OPTIONAL
-from benchsuite.report.words import counted
 from benchsuite.results.devices import kind_of
 
 Level = Literal["ok", "note", "warn"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -38,13 +38,29 @@ def split_heads(x: Tensor, num_heads: int, parts: int) -> tuple[Tensor, ...]:
     return torch.unflatten(x, 2, (parts, num_heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
 
 
+class Axial(NamedTuple):
+    """A bias that is the sum of one for the key's row and one for its column, keys on an H × W grid.
+
+    Attributes:
+        rows: (..., N, H).
+        columns: (..., N, W).
+    """
+
+    rows: Tensor
+    columns: Tensor
+
+    def summed(self) -> Tensor:
+        """(..., N, H · W)."""
+        return (self.rows.unsqueeze(-1) + self.columns.unsqueeze(-2)).flatten(-2)
+
+
 def attend(
     q: Tensor,
     k: Tensor,
     v: Tensor,
     *,
     kernel: str,
-    bias: Tensor | None = None,
+    bias: Tensor | Axial | None = None,
     dropout: float = 0.0,
     scale_q: bool = False,
 ) -> Tensor:
@@ -55,7 +71,7 @@ def attend(
         kernel: "math" forms the (N, M) attention matrix as the papers' code does; "sdpa" lets torch choose
             among its fused kernels, and where a CPU has none, or one that only costs, forms the matrix in
             fewer passes than torch would; "flash", "mem_efficient" and "cudnn" force one of them.
-        bias: added to the logits; broadcastable to (..., heads, N, M).
+        bias: added to the logits; broadcastable to (..., heads, N, M), or the two parts of such a one.
         dropout: probability of dropping an attention weight; pass 0 outside training.
         scale_q: "math" scales q (as Swin's code does) and not the logits (as ViT's, PVT's and HiLo's do). The
             result is the same, the passes over memory are not.
@@ -72,14 +88,15 @@ def attend(
         # Who profiles sees the word of torch's own operator for it, so that records say which kernel ran.
         with record_function(_FORMED) if _profiled() else nullcontext():
             return _weights(q, k, bias, dropout, scale_q) @ v
-    if bias is not None:
-        bias = bias.to(q.dtype)
+    mask = bias.summed() if isinstance(bias, Axial) else bias
+    if mask is not None:
+        mask = mask.to(q.dtype)
     # A fused kernel takes channels that are beside each other in memory; for others torch forms the matrix.
     q, k, v = (t if t.stride(-1) == 1 else t.contiguous() for t in (q, k, v))
     if kernel == "sdpa" or q.is_meta:  # nothing runs on "meta", so there is no backend to force
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
     with sdpa_kernel(_BACKENDS[kernel]):
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
 
 
 def _profiled() -> bool:
@@ -88,28 +105,59 @@ def _profiled() -> bool:
     return profiled
 
 
-def _better_formed(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, dropout: float) -> bool:
+def _better_formed(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | Axial | None, dropout: float) -> bool:
     """Whether torch has no fused kernel for these tensors on a CPU, or one whose backward pass is slower.
 
-    It has none for a bias that gets a gradient, dropout, or keys that are not as wide as values. Weights of
-    few keys need no more memory than the keys, and on the way back a fused kernel computes them anew. Half
-    precision is left to torch, which sums in single.
+    It has none for a bias that gets a gradient, dropout, or keys that are not as wide as values. On the way
+    back a fused kernel computes the weights anew, which for few keys takes longer than to keep them.
     """
-    if not q.is_cpu or q.dtype not in (torch.float32, torch.float64) or watched():
+    if not _chosen(q):
         return False
-    none = dropout > 0 or k.shape[-1] != v.shape[-1] or (bias is not None and bias.requires_grad)
+    learned = any(t.requires_grad for t in (bias if isinstance(bias, Axial) else [bias]) if t is not None)
+    none = dropout > 0 or k.shape[-1] != v.shape[-1] or learned
     return none or (q.requires_grad and k.shape[-2] <= k.shape[-1])
 
 
-def _weights(q: Tensor, k: Tensor, bias: Tensor | None, dropout: float, scale_q: bool) -> Tensor:
+def _chosen(q: Tensor) -> bool:
+    """Whether the fastest way is chosen here: on a CPU, unless somebody looks at operators.
+
+    Half precision is left to torch, which sums in single.
+    """
+    return q.is_cpu and q.dtype in (torch.float32, torch.float64) and not watched()
+
+
+def _weights(q: Tensor, k: Tensor, bias: Tensor | Axial | None, dropout: float, scale_q: bool) -> Tensor:
     """The attention matrix: (..., heads, N, M)."""
-    scale, kt = q.shape[-1] ** -0.5, k.transpose(-2, -1)
-    # In place where that is the same: the backward pass of a product does not need what it has put out.
-    weights = (q * scale) @ kt if scale_q else (q @ kt).mul_(scale)
-    if bias is not None:
-        weights = weights.add_(bias) if bias.dtype == weights.dtype else weights + bias
+    if isinstance(bias, Axial) and _chosen(q):
+        weights = _added_product(q, k, bias.summed())
+    else:
+        weights = _logits(q, k, bias.summed() if isinstance(bias, Axial) else bias, scale_q)
     weights = weights.softmax(dim=-1)  # the same name, so that the logits' memory is free for the output
     return F.dropout(weights, dropout)
+
+
+def _logits(q: Tensor, k: Tensor, bias: Tensor | None, scale_q: bool) -> Tensor:
+    """Q kᵀ / sqrt(head_dim) + bias, as it is written."""
+    scale, kt = q.shape[-1] ** -0.5, k.transpose(-2, -1)
+    # In place where that is the same: the backward pass of a product does not need what it has put out.
+    logits = (q * scale) @ kt if scale_q else (q @ kt).mul_(scale)
+    if bias is None:
+        return logits
+    return logits.add_(bias) if bias.dtype == logits.dtype else logits + bias
+
+
+def _added_product(q: Tensor, k: Tensor, bias: Tensor) -> Tensor:
+    """The same in the memory of the bias, of which nobody else has use: the product scales and adds.
+
+    Args:
+        bias: (..., heads, N, M), with no axis to be repeated.
+    """
+    shape, as_shape = bias.shape, torch.ops.aten._unsafe_view  # as torch's products name what they put out
+    logits = as_shape(bias, (-1, *shape[-2:]))
+    del bias
+    kt = k.flatten(0, -3).transpose(-2, -1)
+    out: Tensor = as_shape(logits.baddbmm_(q.flatten(0, -3), kt, alpha=q.shape[-1] ** -0.5), shape)
+    return out
 
 
 def attend_maps(
@@ -118,7 +166,7 @@ def attend_maps(
     v: Tensor,
     *,
     kernel: str,
-    bias: Tensor | None = None,
+    bias: Tensor | Axial | None = None,
     dropout: float = 0.0,
     scale_q: bool = False,
 ) -> Tensor:

@@ -59,6 +59,26 @@ def partition(x: Tensor, size: Size, window: int | Size, *, dilated: bool = Fals
     return x.reshape(batch, rows * columns, high * wide, channels)
 
 
+def cut_heads(x: Tensor, size: Size, window: int | Size, *, dilated: bool = False) -> Tensor:
+    """`partition` of heads, each head by itself, in the one copy that groups take anyway.
+
+    Args:
+        x: (B, H, W, parts, heads, head_dim): queries, keys and values.
+        size, window, dilated: as for `partition`.
+
+    Returns:
+        (parts, B, groups, heads, tokens of a group, head_dim).
+    """
+    high, wide = _sides(window)
+    rows, columns = size[0] // high, size[1] // wide
+    batch, parts, heads = x.shape[0], *x.shape[3:5]
+    if dilated:
+        x = x.reshape(batch, high, rows, wide, columns, *x.shape[3:]).permute(5, 0, 2, 4, 6, 1, 3, 7)
+    else:
+        x = x.reshape(batch, rows, high, columns, wide, *x.shape[3:]).permute(5, 0, 1, 3, 6, 2, 4, 7)
+    return x.reshape(parts, batch, rows * columns, heads, high * wide, -1)
+
+
 def merge(groups: Tensor, size: Size, window: int | Size, *, dilated: bool = False) -> Tensor:
     """The inverse of `partition`: (B, groups, tokens, …) → (B, H, W, C), trailing axes flattened to C.
 
@@ -130,7 +150,6 @@ def attend_in_windows(
     qkv: Tensor,
     size: Size,
     window_size: int,
-    num_heads: int,
     *,
     kernel: str,
     bias: Tensor | None = None,
@@ -141,20 +160,19 @@ def attend_in_windows(
     """Multi-head attention among the tokens of each window, without a loop over windows or heads.
 
     Args:
-        qkv: (B, windows, window_size², 3 × width), the channels in the order of queries, keys, values.
+        qkv: (3, B, windows, heads, window_size², head_dim), as `cut_heads` makes it.
         size: of the grid that the windows tile.
-        bias: (windows or 1, num_heads or 1, window_size², window_size²), added to the logits. On "flex": (1,
-            num_heads, window_size², window_size²).
+        bias: (windows or 1, heads or 1, window_size², window_size²), added to the logits. On "flex": (1,
+            heads, window_size², window_size²).
         regions: what `shift_regions` makes, on "flex" only; on the others the bias holds `shift_mask`.
         kernel, dropout, scale_q: as for `attend`; or "flex", as for `flex_attend`.
 
     Returns:
         (B, H, W, width), merged.
     """
-    batch, windows, tokens, channels = qkv.shape
-    qkv = qkv.reshape(batch, windows, tokens, 3, num_heads, channels // (3 * num_heads))
-    q, k, v = qkv.permute(3, 0, 1, 4, 2, 5).unbind(0)  # each B, windows, heads, tokens, head_dim
+    q, k, v = qkv.unbind(0)
     if kernel == "flex":
+        batch, windows = q.shape[:2]
         q, k, v = (t.flatten(0, 1) for t in (q, k, v))
         out = flex_attend(q, k, v, modify=_modified(bias, regions), dropout=dropout)
         return merge(torch.unflatten(out, 0, (batch, windows)).transpose(2, 3), size, window_size)

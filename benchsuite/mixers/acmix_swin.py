@@ -19,7 +19,6 @@ from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS
 from benchsuite.mixers._checks import check_kernel
 from benchsuite.mixers._port import Port, renamed
-from benchsuite.mixers._windows import partition
 from benchsuite.mixers.acmix import ShiftedConvolution
 from benchsuite.mixers.swin import PORTS as SWIN_PORTS
 from benchsuite.mixers.swin import WindowAttention
@@ -85,7 +84,8 @@ class ACmixWindowAttention(WindowAttention):
     def _mix(self, x: Tensor, grid: tuple[int, int], window: int, shift: int) -> Tensor:
         qkv = self.qkv(x)  # B, H, W, 3 · dim
         conv = self.conv(qkv.unflatten(-1, (3 * self.num_heads, self.head_dim)).permute(0, 3, 4, 1, 2))
-        attended = self._attend(partition(qkv, grid, window), x, grid, window, shift)
+        qkv = self._cut(qkv, grid, window)
+        attended = self._attend(qkv, x, grid, window, shift)
         attended = self.proj_drop(self.proj(attended))
         out: Tensor = self.rate1 * attended + self.rate2 * conv.permute(0, 2, 3, 1)
         return out

@@ -78,9 +78,12 @@ class AdaptiveFourierMixing(nn.Module):
         # Real and imaginary part are neighbours in memory: a channel's pair is two real channels.
         parts = torch.view_as_real(modes).reshape(-1, self.num_blocks, 2 * self.dim // self.num_blocks)
         parts = parts.transpose(0, 1)  # blocks, B × H × kept, 2 × dim / blocks
-        parts = F.relu(_complex_linear(parts, self.w1, self.b1))
+        parts = _complex_linear(
+            parts, self.w1, self.b1
+        ).relu_()  # a product does not need what it has put out
         parts = F.softshrink(_complex_linear(parts, self.w2, self.b2), self.sparsity_threshold)
         modes = torch.view_as_complex(parts.transpose(0, 1).reshape(*shape, 2))
+        del parts  # of which modes are a copy
         return x + from_spectrum(modes, size).to(x.dtype)
 
     def _kept(self, size: tuple[int, int]) -> int:

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, attend_maps
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Axial, Layout, attend, attend_maps
 from benchsuite.mixers._checks import check_kernel, head_dim_of
 from benchsuite.mixers._port import Port, arguments
 from benchsuite.mixers._timm import check_grid, pool_for, round_width
@@ -91,8 +91,7 @@ class BottleneckAttention(nn.Module):
         if self.scale_pos_embed:
             rows, columns = rows * self.scale, columns * self.scale
         if self.kernel == "math":
-            bias = (rows[..., None] + columns[..., None, :]).flatten(-2)  # B, heads, N, N
-            x = attend_maps(q, k, v, kernel=self.kernel, bias=bias)
+            x = attend_maps(q, k, v, kernel=self.kernel, bias=Axial(rows, columns))
         else:
             x = self._attend_without_bias(q, k, v, rows, columns)
         out: Tensor = self.pool(torch.unflatten(x, -1, size))

@@ -87,11 +87,11 @@ class StripeAttention(nn.Module):
             x = F.pad(x, (0, 0, left, right, top, bottom))
         tiles = (height // rows, width // columns)
         x = x.reshape(3, batch, tiles[0], rows, tiles[1], columns, self.num_heads, self.head_dim)
-        heads = (2, -1, self.num_heads, rows * columns, self.head_dim)
-        q, k = (
-            x[:2].permute(0, 1, 2, 4, 6, 3, 5, 7).reshape(heads)
-        )  # each B × stripes, heads, tokens, head_dim
-        v = x[2].transpose(2, 3).reshape(-1, rows * columns, self.dim)  # B × stripes, tokens, dim
+        q, k, v = x.unbind(0)
+        heads = (-1, self.num_heads, rows * columns, self.head_dim)  # B × stripes, heads, tokens, head_dim
+        # Each a copy of its own, so that the queries' is gone once they are scaled.
+        q, k = (t.permute(0, 1, 3, 5, 2, 4, 6).reshape(heads) for t in (q, k))
+        v = v.transpose(2, 3).reshape(-1, rows * columns, self.dim)  # B × stripes, tokens, dim
         lepe = as_tokens(self.get_v(as_map(v, stripe)))
         v, lepe = (torch.unflatten(t, 2, (self.num_heads, self.head_dim)) for t in (v, lepe))
         dropout = self.attn_drop if self.training else 0.0

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
@@ -19,7 +20,7 @@ from benchsuite.mixers._checks import check_kernel, check_positive, head_dim_of
 from benchsuite.mixers._grid import padded_size
 from benchsuite.mixers._layers import MLP, ConvolutionalPosition
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._windows import attend_in_windows, on_shifted_grid, partition
+from benchsuite.mixers._windows import attend_in_windows, cut_heads, on_shifted_grid
 
 
 class DaViTWindowAttention(nn.Module):
@@ -64,8 +65,9 @@ class DaViTWindowAttention(nn.Module):
         grid, window = padded_size(size, self.window_size), self.window_size
 
         def mix(x: Tensor) -> Tensor:
-            qkv = self.qkv(partition(x, grid, window))
-            mixed = attend_in_windows(qkv, grid, window, self.num_heads, kernel=self.kernel, scale_q=True)
+            qkv = torch.unflatten(self.qkv(x), -1, (3, self.num_heads, self.head_dim))
+            qkv = cut_heads(qkv, grid, window)
+            mixed = attend_in_windows(qkv, grid, window, kernel=self.kernel, scale_q=True)
             out: Tensor = self.proj(mixed)
             return out
 

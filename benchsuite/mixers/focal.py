@@ -33,6 +33,7 @@ from benchsuite.mixers._focal_keys import (
 from benchsuite.mixers._grid import padded_size
 from benchsuite.mixers._port import Port, arguments, renamed
 from benchsuite.mixers._windows import (
+    cut_heads,
     look_up,
     merge,
     on_shifted_grid,
@@ -159,10 +160,10 @@ class FocalAttention(nn.Module):
         key, mask = self._prepare(grid, x)
         batch, windows, window = x.shape[0], key.shape[0], self.window_size
         q, kv = self.qkv(x).split((self.dim, 2 * self.dim), dim=-1)
-        q = partition(q, grid, window).reshape(batch, windows, window**2, self.num_heads, self.head_dim)
+        q = cut_heads(torch.unflatten(q, -1, (1, self.num_heads, self.head_dim)), grid, window)[0]
         kv = self._all_tokens(x, kv, grid).index_select(1, key.flatten())
         kv = kv.reshape(batch, windows, -1, 2, self.num_heads, self.head_dim)
-        x = self._attend(q.transpose(2, 3), kv.permute(3, 0, 1, 4, 2, 5), self._bias() + mask)
+        x = self._attend(q, kv.permute(3, 0, 1, 4, 2, 5), self._bias() + mask)
         out: Tensor = self.proj_drop(self.proj(merge(x.transpose(2, 3), grid, window)))
         return out
 

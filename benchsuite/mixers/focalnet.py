@@ -77,7 +77,7 @@ class FocalModulation(nn.Module):
         self.proj_drop = nn.Dropout(proj_drop)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.f(x).permute(0, 3, 1, 2).contiguous()  # B, 2 dim + levels + 1, H, W
+        x = self.f(x).permute(0, 3, 1, 2)  # B, 2 dim + levels + 1, H, W, as it lies in memory: no copy
         q, context, gates = x.split_with_sizes((self.dim, self.dim, self.focal_level + 1), dim=1)
         gathered: Tensor | None = None
         for level, convolution in enumerate(self.focal_layers):
@@ -94,7 +94,10 @@ class FocalModulation(nn.Module):
 
 
 def _add_gated(total: Tensor | None, context: Tensor, gate: Tensor) -> Tensor:
-    return context * gate if total is None else torch.addcmul(total, context, gate)
+    if total is None:
+        return context * gate
+    # The backward pass of addcmul holds one map more than those of its two steps.
+    return total + context * gate if torch.is_grad_enabled() else torch.addcmul(total, context, gate)
 
 
 PORTS = {

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Axial, Layout, attend
 from benchsuite.mixers._checks import check_kernel, head_dim_of
 from benchsuite.mixers._neighbors import unfolded
 from benchsuite.mixers._port import Port, arguments, renamed
@@ -111,13 +111,12 @@ class HaloAttention(nn.Module):
         out = mixed.reshape(x.shape[0], self.dim_out, rows * side, columns * side)
         return F.avg_pool2d(out, 2) if self.pool else out
 
-    def _position_logits(self, q: Tensor) -> Tensor:
-        """(B, blocks, s, s, d) unscaled queries → (B, blocks, s², window²)."""
+    def _position_logits(self, q: Tensor) -> Axial:
+        """Of (B, blocks, s, s, d) unscaled queries, for the rows and the columns of their windows' keys."""
         down = _by_key(q.transpose(2, 3) @ self.height_rel.t()).transpose(2, 3)  # B, blocks, s, s, window
         across = _by_key(q @ self.width_rel.t())
-        logits = down.unsqueeze(-1) + across.unsqueeze(-2)
-        logits = logits.flatten(4).flatten(2, 3)
-        return logits * self.qk_dim**-0.5 if self.scale_pos else logits
+        parts = Axial(down.flatten(2, 3), across.flatten(2, 3))
+        return Axial(*(part * self.qk_dim**-0.5 for part in parts)) if self.scale_pos else parts
 
     def _blocks(self, size: tuple[int, int]) -> tuple[int, int]:
         """Rows and columns of blocks."""

@@ -19,7 +19,7 @@ from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, spli
 from benchsuite.mixers._checks import check_kernel, check_positive, head_dim_of
 from benchsuite.mixers._grid import crop_grid, pad_grid, padded_size
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
-from benchsuite.mixers._windows import attend_in_windows, check_divides, partition
+from benchsuite.mixers._windows import attend_in_windows, check_divides, cut_heads
 
 
 class HiLo(nn.Module):
@@ -100,9 +100,10 @@ class HiLo(nn.Module):
 
     def _hifi(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
         # Projected before it is cut: else a cut copy of the input is kept for the backward pass.
-        qkv = partition(self.h_qkv(x), grid, self.window_size)
+        qkv = torch.unflatten(self.h_qkv(x), -1, (3, self.h_heads, self.head_dim))
+        qkv = cut_heads(qkv, grid, self.window_size)
         dropout = self.attn_drop if self.training else 0.0
-        x = attend_in_windows(qkv, grid, self.window_size, self.h_heads, kernel=self.kernel, dropout=dropout)
+        x = attend_in_windows(qkv, grid, self.window_size, kernel=self.kernel, dropout=dropout)
         out: Tensor = self.h_proj(x)  # B, H, W, h_dim
         return out
 

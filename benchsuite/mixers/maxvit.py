@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
@@ -23,8 +24,8 @@ from benchsuite.mixers._windows import (
     as_pair,
     attend_in_groups,
     check_divides,
+    cut_heads,
     merge,
-    partition,
 )
 
 
@@ -70,15 +71,11 @@ class _PartitionAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         size = (x.shape[1], x.shape[2])
         check_divides(self.window, size)
-        qkv = self.qkv(partition(x, size, self.window, dilated=self.dilated))  # B, groups, tokens, 3 dim
-        if self.head_first:
-            q, k, v = (
-                qkv.unflatten(-1, (self.num_heads, 3, self.head_dim)).permute(4, 0, 1, 3, 2, 5).unbind(0)
-            )
-        else:
-            q, k, v = (
-                qkv.unflatten(-1, (3, self.num_heads, self.head_dim)).permute(3, 0, 1, 4, 2, 5).unbind(0)
-            )
+        axes = (self.num_heads, 3) if self.head_first else (3, self.num_heads)
+        qkv = torch.unflatten(self.qkv(x), -1, (*axes, self.head_dim))
+        qkv = qkv.transpose(3, 4) if self.head_first else qkv  # B, H, W, 3, heads, head_dim
+        q, k, v = cut_heads(qkv, size, self.window, dilated=self.dilated).unbind(0)
+        del qkv
         bias = None if self.rel_pos is None else self.rel_pos()
         dropout = self.attn_drop if self.training else 0.0
         x = attend_in_groups(q, k, v, kernel=self.kernel, bias=bias, dropout=dropout)

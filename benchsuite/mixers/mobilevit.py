@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -76,8 +77,9 @@ class SeparableSelfAttention(nn.Module):
         x = x.reshape(batch, self.dim, rows, patch[0], columns, patch[1]).permute(0, 1, 3, 5, 2, 4)
         x = x.reshape(batch, self.dim, patch[0] * patch[1], rows * columns)
         query, key, value = self.qkv_proj(x).split([1, self.dim, self.dim], dim=1)
-        context = (key * self.attn_drop(query.softmax(dim=-1))).sum(dim=-1, keepdim=True)
-        x = self.proj_drop(self.out_proj(F.relu(value) * context))
+        times = Tensor.mul if torch.is_grad_enabled() else Tensor.mul_  # in place unless it is needed again
+        context = times(key, self.attn_drop(query.softmax(dim=-1))).sum(dim=-1, keepdim=True)
+        x = self.proj_drop(self.out_proj(times(F.relu(value), context)))
         x = x.reshape(batch, self.dim, *patch, rows, columns).permute(0, 1, 4, 2, 5, 3)
         return x.reshape(batch, self.dim, height, width)
 

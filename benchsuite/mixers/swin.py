@@ -26,9 +26,9 @@ from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
 from benchsuite.mixers._windows import (
     attend_in_windows,
     check_divides,
+    cut_heads,
     look_up,
     on_shifted_grid,
-    partition,
     relative_position_index,
     shift_mask,
     shift_regions,
@@ -109,17 +109,20 @@ class WindowAttention(nn.Module):
 
     def _mix(self, x: Tensor, grid: Size, window: int, shift: int) -> Tensor:
         """Mix a (B, H, W, dim) map that is padded and rolled."""
-        x = self._attend(self.qkv(partition(x, grid, window)), x, grid, window, shift)
+        x = self._attend(self._cut(self.qkv(x), grid, window), x, grid, window, shift)
         out: Tensor = self.proj_drop(self.proj(x))
         return out
 
+    def _cut(self, qkv: Tensor, grid: Size, window: int) -> Tensor:
+        """(B, H, W, 3 · dim) → (3, B, windows, heads, window², head_dim)."""
+        return cut_heads(torch.unflatten(qkv, -1, (3, self.num_heads, self.head_dim)), grid, window)
+
     def _attend(self, qkv: Tensor, x: Tensor, grid: Size, window: int, shift: int) -> Tensor:
-        """Attention in windows, before the projection: (B, windows, window², 3 · dim) → (B, H, W, dim)."""
+        """Attention in windows, before the projection: what `_cut` makes → (B, H, W, dim)."""
         return attend_in_windows(
             qkv,
             grid,
             window,
-            self.num_heads,
             kernel=self.kernel,
             bias=self._bias(grid, window, shift, x),
             regions=self._regions if shift else None,

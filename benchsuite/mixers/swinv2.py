@@ -24,15 +24,16 @@ from benchsuite.mixers._checks import check_kernel, head_dim_of
 from benchsuite.mixers._grid import padded_size
 from benchsuite.mixers._layers import MLP
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
+from benchsuite.mixers._watched import watched
 from benchsuite.mixers._windows import (
     as_pair,
     attend_in_groups,
     check_divides,
+    cut_heads,
     look_up,
     merge,
     offset_index,
     on_shifted_grid,
-    partition,
     shift_mask,
 )
 
@@ -117,7 +118,7 @@ class SwinV2WindowAttention(nn.Module):
         window, shift, grid = self._geometry(size)
 
         def mix(x: Tensor) -> Tensor:  # B, H, W, dim, padded and rolled
-            q, k, v = self._heads(partition(x, grid, window))
+            q, k, v = self._heads(x, grid, window)
             bias, dropout = self._bias(grid, window, shift, x), self.attn_drop if self.training else 0.0
             mixed = attend_in_groups(q, k, v, kernel=self.kernel, bias=bias, dropout=dropout)
             out: Tensor = self.proj_drop(self.proj(merge(mixed, grid, window)))
@@ -125,17 +126,19 @@ class SwinV2WindowAttention(nn.Module):
 
         return on_shifted_grid(mix, x, size, grid, shift)
 
-    def _heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _heads(self, x: Tensor, grid: Size, window: Size) -> tuple[Tensor, Tensor, Tensor]:
         """Unit queries times temperature, unit keys, values: B, windows, heads, tokens, head_dim each."""
         bias = None
         if self.q_bias is not None and self.v_bias is not None:
             bias = torch.cat((self.q_bias, torch.zeros_like(self.q_bias), self.v_bias))
         qkv = F.linear(x, self.qkv.weight, bias)
         qkv = torch.unflatten(qkv, -1, (3, self.num_heads, self.head_dim))
-        q, k, v = qkv.permute(3, 0, 1, 4, 2, 5).unbind(0)
+        q, k, v = cut_heads(qkv, grid, window).unbind(0)
         # Attention divides by √head_dim, which cosine attention does not.
         scale = self.logit_scale.clamp(max=_MAX_LOGIT_SCALE).exp() * math.sqrt(self.head_dim)
-        return F.normalize(q, dim=-1) * scale, F.normalize(k, dim=-1), v
+        if torch.is_grad_enabled() or watched():
+            return F.normalize(q, dim=-1) * scale, F.normalize(k, dim=-1), v
+        return F.normalize(q, dim=-1, out=q).mul_(scale), F.normalize(k, dim=-1, out=k), v
 
     def _bias(self, grid: Size, window: Size, shift: int, x: Tensor) -> Tensor:
         """Position bias plus shift mask: (windows or 1, heads, tokens, tokens) of a window."""

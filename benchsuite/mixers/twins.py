@@ -16,7 +16,7 @@ from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout
 from benchsuite.mixers._checks import check_kernel, check_positive, head_dim_of
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
-from benchsuite.mixers._windows import attend_in_windows, check_divides, partition
+from benchsuite.mixers._windows import attend_in_windows, check_divides, cut_heads
 from benchsuite.mixers.pvt import SpatialReductionAttention
 
 
@@ -63,11 +63,10 @@ class LocallyGroupedAttention(nn.Module):
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         check_divides(self.window_size, size)
         batch, tokens, _ = x.shape
-        windows = partition(x.reshape(batch, *size, self.dim), size, self.window_size)
+        qkv = self.qkv(x).reshape(batch, *size, 3, self.num_heads, self.head_dim)
+        qkv = cut_heads(qkv, size, self.window_size)
         dropout = self.attn_drop if self.training else 0.0
-        x = attend_in_windows(
-            self.qkv(windows), size, self.window_size, self.num_heads, kernel=self.kernel, dropout=dropout
-        )
+        x = attend_in_windows(qkv, size, self.window_size, kernel=self.kernel, dropout=dropout)
         out: Tensor = self.proj_drop(self.proj(x.reshape(batch, tokens, self.dim)))
         return out
 

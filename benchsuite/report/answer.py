@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from benchsuite.format import capitalised, counted, joined, sentence, some
 from benchsuite.labels import noun
 from benchsuite.report.answer_costs import costs, growth
 from benchsuite.report.answer_headline import headline
@@ -17,9 +18,9 @@ from benchsuite.report.answer_macs import fewest, predicted
 from benchsuite.report.answer_over_axis import of_parameter, of_protocols
 from benchsuite.report.answer_speed import are_listed, changed, clauses, fastest, variants
 from benchsuite.report.cells import Cells
-from benchsuite.report.points import Point, names_of
 from benchsuite.report.ranking import Order, Ranking, rankings, speed
-from benchsuite.report.words import STATUS_WORDS, capitalised, counted, joined, pixels, sentence, some
+from benchsuite.report.reported_cells import ReportedCell, names_of
+from benchsuite.report.words import STATUS_WORDS, pixels
 from benchsuite.results.record import STATUSES
 from benchsuite.scenario.titles import fitted
 
@@ -29,9 +30,9 @@ def answer(cells: Cells) -> list[str]:
 
     They are about its protocols if it compares them, a parameter if it varies one, else its largest group.
     """
-    if not cells.points:
+    if not cells.reported:
         return ["The run holds no records."]
-    machines = {point.settings["machine"] for point in cells.points}
+    machines = {cell.settings["machine"] for cell in cells.reported}
     if len(machines) > 1:
         return _on_one_machine(cells)
     question = asked(cells)
@@ -53,19 +54,19 @@ def asked(cells: Cells) -> str:
 def _on_one_machine(cells: Cells) -> list[str]:
     """The answer of the machine that most cells were timed on, which it names."""
     name = main_group(cells)[0].settings["machine"]
-    points = tuple(point for point in cells.points if point.settings["machine"] == name)
+    reported = tuple(cell for cell in cells.reported if cell.settings["machine"] == name)
     groups = tuple(group for group in cells.groups if group.cells[0].settings["machine"] == name)
-    own = answer(replace(cells, points=points, groups=groups))
+    own = answer(replace(cells, reported=reported, groups=groups))
     return [*own, f"This is of {name}; the other machines stand under More figures."]
 
 
-def main_group(cells: Cells) -> Sequence[Point]:
+def main_group(cells: Cells) -> Sequence[ReportedCell]:
     """The cells of the group in which most were timed; of several such, the first."""
     return max(cells.groups, key=lambda group: sum(p.throughput.known for p in group.cells)).cells
 
 
 def of_group(
-    cells: Sequence[Point], order: Order, reference: str | None = None, question: str = ""
+    cells: Sequence[ReportedCell], order: Order, reference: str | None = None, question: str = ""
 ) -> list[str]:
     """The sentences about comparable cells.
 
@@ -104,8 +105,8 @@ def _with_macs(fields: Sequence[Ranking]) -> str:
     own = busy(fields)
     if not own:
         return ""
-    called = noun(point.subject for one in own for point in one.cells).plural
-    idle = names_of(point for one in fields for point in one.leaders if point.exact and point.macs == 0)
+    called = noun(cell.subject for one in own for cell in one.cells).plural
+    idle = names_of(cell for one in fields for cell in one.leaders if cell.exact and cell.macs == 0)
     verb = "needs" if len(idle) == 1 else "need"
     return sentence(
         f"{joined(idle)} {verb} no MACs; of the {called} with MACs, {'; '.join(clauses(own, None))}"
@@ -114,15 +115,15 @@ def _with_macs(fields: Sequence[Ranking]) -> str:
 
 def busy(fields: Sequence[Ranking]) -> list[Ranking]:
     """The rankings that those without MACs lead, without these."""
-    led = [one for one in fields if all(point.exact and point.macs == 0 for point in one.leaders)]
+    led = [one for one in fields if all(cell.exact and cell.macs == 0 for cell in one.leaders)]
     own = [replace(one, cells=tuple(p for p in one.cells if p.macs or not p.exact)) for one in led]
     return [one for one in own if len(one.cells) > 1]
 
 
-def _alone(cells: Sequence[Point]) -> str:
+def _alone(cells: Sequence[ReportedCell]) -> str:
     """A run with nothing to compare."""
-    timed = [point for point in cells if point.throughput.known]
-    called = noun(point.subject for point in cells)
+    timed = [cell for cell in cells if cell.throughput.known]
+    called = noun(cell.subject for cell in cells)
     if not timed:
         return failures(cells) or "Nothing was timed."
     if len(names_of(timed)) > 1:
@@ -133,13 +134,13 @@ def _alone(cells: Sequence[Point]) -> str:
     )
 
 
-def failures(cells: Sequence[Point]) -> str:
+def failures(cells: Sequence[ReportedCell]) -> str:
     """Cells without a number, by status, as a sentence; empty if there are none."""
-    failed = [point for point in cells if point.status != "ok"]
+    failed = [cell for cell in cells if cell.status != "ok"]
     kinds = [
         f"{len(these)} {STATUS_WORDS[status]} ({some(names_of(these))})"
         for status in STATUSES
-        if (these := [point for point in failed if point.status == status])
+        if (these := [cell for cell in failed if cell.status == status])
     ]
     return f"{len(failed)} of {counted(len(cells), 'cell')} gave no number: {joined(kinds)}." if kinds else ""
 
@@ -149,10 +150,10 @@ def _unfinished(fields: Sequence[Ranking]) -> str:
     return f"No winner is named at {some(left)}: cells of the same setting are not measured." if left else ""
 
 
-def deciding(cells: Sequence[Point], order: Order) -> list[Point]:
+def deciding(cells: Sequence[ReportedCell], order: Order) -> list[ReportedCell]:
     """The cells that the answer rests on: leaders and runners-up."""
-    found: dict[str, Point] = {}
+    found: dict[str, ReportedCell] = {}
     fields = rankings(cells, order)
     for ranking in (*fields, *busy(fields)):
-        found |= {point.cell: point for point in (*ranking.leaders, ranking.cells[1])}
+        found |= {cell.id: cell for cell in (*ranking.leaders, ranking.cells[1])}
     return list(found.values())

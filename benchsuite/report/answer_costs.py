@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from benchsuite.format import byte_size, si, significant
+from benchsuite.format import byte_size, joined, si, significant, times
 from benchsuite.report.answer_speed import LISTED
 from benchsuite.report.ranking import Ranking
-from benchsuite.report.words import joined, pixels, times
+from benchsuite.report.words import pixels
 
 _COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "macs": ("MACs per image", lambda value: si(value, digits=3)),
@@ -22,7 +22,7 @@ def costs(fields: Sequence[Ranking], reference: str | None) -> str:
     """Sentence on what a step costs at the largest resolution that most have: of a few MACs and memory of
     each, of many the least and the most of each cost, and those of the reference."""
     one = max(reversed(fields), key=lambda ranking: len(ranking.cells))
-    measured = any(point.metrics["peak_memory_bytes"].known for point in one.cells)
+    measured = any(cell.metrics["peak_memory_bytes"].known for cell in one.cells)
     missing = "" if measured else " Peak memory was not measured."
     each = f", {_of_each(one)}" if len(one.cells) <= LISTED else f": {_of_many(one, reference)}"
     return f"at {pixels(one.resolution)}{each}.{missing}"
@@ -31,18 +31,18 @@ def costs(fields: Sequence[Ranking], reference: str | None) -> str:
 def _of_each(one: Ranking) -> str:
     """ "a needs 1 G MACs and 3 MiB, b 2 G MACs and 2 GiB", by MACs."""
     told: list[str] = []
-    for point in sorted(one.cells, key=lambda point: point.macs):
-        memory = point.metrics["peak_memory_bytes"].value
-        words = [f"{si(point.macs, digits=3)} MACs"] if point in one.countable else []
+    for cell in sorted(one.cells, key=lambda cell: cell.macs):
+        memory = cell.metrics["peak_memory_bytes"].value
+        words = [f"{si(cell.macs, digits=3)} MACs"] if cell in one.countable else []
         words += [] if math.isnan(memory) else [byte_size(memory, 3)]
-        told += [f"{point.name}{'' if told else ' needs'} {' and '.join(words)}"] if words else []
+        told += [f"{cell.name}{'' if told else ' needs'} {' and '.join(words)}"] if words else []
     return ", ".join(told)
 
 
 def _of_many(one: Ranking, reference: str | None) -> str:
     texts, own = [], []
     for metric, (label, words) in _COSTS.items():
-        cells = [point for point in one.countable if point.macs] if metric == "macs" else one.cells
+        cells = [cell for cell in one.countable if cell.macs] if metric == "macs" else one.cells
         known = [(p.metrics[metric].value, p.name) for p in cells if p.metrics[metric].known]
         if known:
             ends = " to ".join(f"{words(value)} ({name})" for value, name in (min(known), max(known)))
@@ -78,7 +78,7 @@ def growth(fields: Sequence[Ranking], reference: str | None, *, memory: bool = F
 
 def grown(fields: Sequence[Ranking], metric: str) -> dict[str, float]:
     """Name → how many times as much the largest resolution takes as the smallest, of those that have both."""
-    small, large = ({point.name: point for point in one.cells} for one in (fields[0], fields[-1]))
+    small, large = ({cell.name: cell for cell in one.cells} for one in (fields[0], fields[-1]))
     pairs = {
         name: (small[name].metrics[metric], large[name].metrics[metric]) for name in small if name in large
     }

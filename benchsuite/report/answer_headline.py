@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from benchsuite.format import joined, sentence, times
 from benchsuite.labels import noun
 from benchsuite.report.answer_costs import grown
 from benchsuite.report.answer_speed import variants_of
 from benchsuite.report.answer_yes_no import at, between, is_faster, is_fastest, is_fewest, multiple, shortest
-from benchsuite.report.points import grouped, names_of
 from benchsuite.report.ranking import Ranking
-from benchsuite.report.words import joined, places, sentence, times
+from benchsuite.report.reported_cells import grouped, names_of
+from benchsuite.report.words import places
 from benchsuite.stats.evidence import Decision, Side
 
 _FASTEST = re.compile(r"(?:Is|Are) (.+) (?:the )?fastest\b")
@@ -56,7 +57,7 @@ def headline(fields: Sequence[Ranking], reference: str | None, question: str) ->
 
 def _names_in(question: str, fields: Sequence[Ranking]) -> list[str]:
     """Names of cells that a question has, in its order; the longest of those that begin alike."""
-    names = sorted(names_of(point for one in fields for point in one.cells), key=len, reverse=True)
+    names = sorted(names_of(cell for one in fields for cell in one.cells), key=len, reverse=True)
     found = re.findall("|".join(rf"(?<![\w-]){re.escape(name)}(?![\w-])" for name in names), question)
     return list(dict.fromkeys(found))
 
@@ -87,8 +88,8 @@ def _cost(fields: Sequence[Ranking], reference: str | None) -> str:
     one = max(reversed(fields), key=lambda ranking: len(ranking.cells))
     if (base := one.named(reference)) is None or len(one.cells) < 3:
         return ""
-    found = [one.order.between(point, base) for point in one.cells if point is not base]
-    return _slower_and_faster(found, noun(point.subject for point in one.cells).plural, base.name)
+    found = [one.order.between(cell, base) for cell in one.cells if cell is not base]
+    return _slower_and_faster(found, noun(cell.subject for cell in one.cells).plural, base.name)
 
 
 def _slower_and_faster(found: Sequence[Decision], called: str, base: str) -> str:
@@ -121,7 +122,7 @@ def _beside(fields: Sequence[Ranking], reference: str | None) -> str:
         one.order.between(p, base) for p in one.cells if (base := one.named(reference)) and p is not base
     ]
     faster, slower = (sum(each.side == side for each in found) for side in ("above", "below"))
-    of = f"of {len(found)} {noun(point.subject for point in one.cells).plural}"
+    of = f"of {len(found)} {noun(cell.subject for cell in one.cells).plural}"
     if not faster:
         return f"None {of} is significantly faster than {reference}, {slower or 'none'} slower"
     start = f"{faster} {of} {'beats' if faster == 1 else 'beat'} {reference}"

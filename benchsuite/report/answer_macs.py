@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from benchsuite.format import si
+from benchsuite.format import joined, multiples, sentence, si, signed, some
 from benchsuite.labels import noun
-from benchsuite.report.points import Point, grouped, names_of
 from benchsuite.report.ranking import Ranking
-from benchsuite.report.words import joined, multiples, places, sentence, signed, some
+from benchsuite.report.reported_cells import ReportedCell, grouped, names_of
+from benchsuite.report.words import places
 from benchsuite.stats.rank_correlation import spearman
 
 RANKED = 4
@@ -29,7 +29,7 @@ def fewest(fields: Sequence[Ranking]) -> str:
     alike = grouped(judged, _meaning)
     if set(alike) == {"fastest", "perhaps"}:
         alike = {"either": judged}
-    called = noun(point.subject for one in judged for point in one.cells)
+    called = noun(cell.subject for one in judged for cell in one.cells)
     parts = []
     for meaning in (key for key in _MEANT if key in alike):
         same = alike[meaning]
@@ -54,7 +54,7 @@ def predicted(fields: Sequence[Ranking]) -> str:
 def _meaning(ranking: Ranking) -> str:
     """Whether those with the fewest MACs are fastest, as a key of `_MEANT`."""
     least, leaders = cheapest(ranking), ranking.leaders
-    ahead = [point for point in leaders if point in least]
+    ahead = [cell for cell in leaders if cell in least]
     if len(least) == len(ranking.cells):
         return "all"
     if not ahead:
@@ -64,10 +64,10 @@ def _meaning(ranking: Ranking) -> str:
     return "fastest" if len(least) == 1 else "among"
 
 
-def cheapest(ranking: Ranking) -> list[Point]:
+def cheapest(ranking: Ranking) -> list[ReportedCell]:
     """The cells with the fewest MACs of those with an exact count."""
-    least = min(point.macs for point in ranking.countable)
-    return [point for point in ranking.countable if point.macs == least]
+    least = min(cell.macs for cell in ranking.countable)
+    return [cell for cell in ranking.countable if cell.macs == least]
 
 
 def _where(shared: Sequence[Ranking]) -> str:
@@ -87,7 +87,7 @@ def _who(shared: Sequence[Ranking]) -> str:
 def _doubt(ranking: Ranking) -> str:
     """Who may need fewer: a lower bound above the least cannot be the least, one below it can."""
     least = cheapest(ranking)[0].macs
-    may_be = names_of(point for point in ranking.cells if not point.exact and point.macs < least)
+    may_be = names_of(cell for cell in ranking.cells if not cell.exact and cell.macs < least)
     return f" ({joined(may_be, 'or')}, of lower bounds, may need fewer)" if may_be else ""
 
 
@@ -105,7 +105,7 @@ def _correlation(fields: Sequence[Ranking]) -> str:
     """Clause on how well MACs order the names by speed, with the numbers behind it."""
     values = []
     for ranking in fields:
-        known = [point for point in ranking.countable if point.macs]
+        known = [cell for cell in ranking.countable if cell.macs]
         value = spearman([p.macs for p in known], [p.throughput.value for p in known])
         if len(known) >= RANKED and value is not None:
             values.append(round(value, 9))
@@ -119,9 +119,9 @@ def _correlation(fields: Sequence[Ranking]) -> str:
 
 def _excluded(fields: Sequence[Ranking]) -> str:
     """Those that are not ranked by MACs, and why."""
-    cells = [point for ranking in fields for point in ranking.cells]
-    bounds = names_of(point for point in cells if not point.exact)
-    idle = names_of(point for point in cells if point.exact and point.macs == 0)
+    cells = [cell for ranking in fields for cell in ranking.cells]
+    bounds = names_of(cell for cell in cells if not cell.exact)
+    idle = names_of(cell for cell in cells if cell.exact and cell.macs == 0)
     texts = [f"{some(bounds)}, whose MACs are known only as lower bounds"] if bounds else []
     texts += [f"{some(idle)}, which {'needs' if len(idle) == 1 else 'need'} none"] if idle else []
     return ", and ".join(texts)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from benchsuite.format import joined, times
 from benchsuite.labels import argument, equations, noun
 from benchsuite.report.cells import Cells
-from benchsuite.report.points import Point, besides_protocol, grouped, kernels_of, names_of
 from benchsuite.report.ranking import Order, candidates, relative_speed
+from benchsuite.report.reported_cells import ReportedCell, besides_protocol, grouped, kernels_of, names_of
 from benchsuite.report.sweeps import AxisLine, Spot, sweeps
-from benchsuite.report.words import joined, pixels, places, times
+from benchsuite.report.words import pixels, places
 from benchsuite.stats.evidence import LEAST_ROUNDS
 
 OURS = "adaptive"
@@ -24,20 +25,20 @@ _LARGE = re.compile(r"(?:Is|Does) a large ")
 def of_protocols(cells: Cells) -> list[str]:
     """Headline and sentences on how far protocols move throughput, and whether they move the order; empty for
     one."""
-    timed = [point for point in cells.points if point.throughput.known]
-    ours = {besides_protocol(point): point for point in timed if point.settings["protocol"] == OURS}
+    timed = [cell for cell in cells.reported if cell.throughput.known]
+    ours = {besides_protocol(cell): cell for cell in timed if cell.settings["protocol"] == OURS}
     ratios = [
-        (relative_speed(point, ours[besides_protocol(point)]), point)
-        for point in timed
-        if point.settings["protocol"] != OURS and besides_protocol(point) in ours
+        (relative_speed(cell, ours[besides_protocol(cell)]), cell)
+        for cell in timed
+        if cell.settings["protocol"] != OURS and besides_protocol(cell) in ours
     ]
     if not ratios:
         return []
     orders: dict[tuple[str, ...], list[str]] = {}
-    for protocol, mine in grouped(timed, lambda point: str(point.settings["protocol"])).items():
-        ranked = sorted(mine, key=lambda point: -point.throughput.value)
+    for protocol, mine in grouped(timed, lambda cell: str(cell.settings["protocol"])).items():
+        ranked = sorted(mine, key=lambda cell: -cell.throughput.value)
         orders.setdefault(tuple(names_of(ranked)), []).append(protocol)
-    called = noun(point.subject for point in timed).plural
+    called = noun(cell.subject for cell in timed).plural
     other = [protocol for one in orders.values() if OURS not in one for protocol in one]
     number = sum(map(len, orders.values()))
     low, high = (pick(ratios, key=lambda pair: pair[0].value) for pick in (min, max))
@@ -54,7 +55,7 @@ def of_protocols(cells: Cells) -> list[str]:
     if bare := sum(not value.bounded for value, _ in ratios):
         which = f"{bare} of the {len(ratios)} ratios" if bare < len(ratios) else "No ratio"
         has = "have no" if bare < len(ratios) else "has an"
-        few = sum(len(point.rounds_s) < LEAST_ROUNDS for point in timed)
+        few = sum(len(cell.rounds_s) < LEAST_ROUNDS for cell in timed)
         why = (
             f"; {few} of {len(timed)} cells {'has' if few == 1 else 'have'} fewer than {LEAST_ROUNDS} rounds"
             if few
@@ -76,8 +77,8 @@ def _signed_percent(ratio: float) -> str:
     return f"{change:+d}".replace("-", "−") if change else "0"
 
 
-def _by(point: Point) -> str:
-    return f"{point.name} with {point.settings['protocol']}"
+def _by(cell: ReportedCell) -> str:
+    return f"{cell.name} with {cell.settings['protocol']}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ class _Best:
     @property
     def setting(self) -> tuple[Any, ...]:
         """All that its cells share but the kernel; the name comes first."""
-        return (self.line.name, self.line.resolution, *self.line.spots[0].point.settings.values())
+        return (self.line.name, self.line.resolution, *self.line.spots[0].cell.settings.values())
 
     @property
     def words(self) -> str:
@@ -118,18 +119,18 @@ def of_parameter(cells: Cells, question: str = "") -> list[str]:
 
     Empty unless a parameter of one implementation is what the run varies.
     """
-    if len({point.target for point in cells.points}) > 1:
+    if len({cell.target for cell in cells.reported}) > 1:
         return []
-    over = grouped((one for one in sweeps(cells.points) if one.is_parameter), lambda one: one.axis)
+    over = grouped((one for one in sweeps(cells.reported) if one.is_parameter), lambda one: one.axis)
     axis = max(over, key=lambda axis: sum(len(one.cells) for one in over[axis]), default="")
     lines = [line for sweep in over.get(axis, ()) for line in sweep.lines]
-    swept = [spot.point for line in lines for spot in line.spots]
-    if not swept or 2 * len(swept) < len(cells.points):
+    swept = [spot.cell for line in lines for spot in line.spots]
+    if not swept or 2 * len(swept) < len(cells.reported):
         return []
     judged = [
         _best(line, cells.order)
-        for line in sorted(lines, key=lambda line: line.spots[0].point.size)
-        if len(line.known) > 1 and not any(spot.point.line_unfinished for spot in line.spots)
+        for line in sorted(lines, key=lambda line: line.spots[0].cell.size)
+        if len(line.known) > 1 and not any(spot.cell.line_unfinished for spot in line.spots)
     ]
     first, *others = kernels_of(swept)
     own = [best for best in judged if best.line.kernel == first]
@@ -171,8 +172,8 @@ def _stays_large(mine: Sequence[_Best]) -> str:
 
 
 def _best(line: AxisLine, order: Order) -> _Best:
-    first = candidates([spot.point for spot in line.known], order)
-    return _Best(line, tuple(spot for spot in line.known if spot.point in first))
+    first = candidates([spot.cell for spot in line.known], order)
+    return _Best(line, tuple(spot for spot in line.known if spot.cell in first))
 
 
 def _fastest(title: str, own: Sequence[_Best]) -> str:
@@ -196,7 +197,7 @@ def _fastest(title: str, own: Sequence[_Best]) -> str:
 def _place(best: _Best, mine: Sequence[_Best]) -> str:
     """The resolution of a line, and its batch where two of one size differ in it."""
     same = [one for one in mine if one.line.resolution == best.line.resolution]
-    batch = f", batch {best.line.spots[0].point.settings['batch']}" if len(same) > 1 else ""
+    batch = f", batch {best.line.spots[0].cell.settings['batch']}" if len(same) > 1 else ""
     return f"{pixels(best.line.resolution)}{batch}"
 
 
@@ -261,11 +262,11 @@ def _follows(title: str, own: Sequence[_Best]) -> str:
     """Sentence on the settings in which the value with the fewest MACs may be fastest, and on the range."""
     outcomes, macs, speeds = [], [], []
     for best in own:
-        spots = [spot for spot in best.line.known if spot.point.exact and spot.point.metrics["macs"].known]
+        spots = [spot for spot in best.line.known if spot.cell.exact and spot.cell.metrics["macs"].known]
         if len(spots) < 2:
             continue
-        counts, rates = zip(*((spot.point.macs, spot.point.throughput.value) for spot in spots), strict=True)
-        cheapest = {spot.at for spot in spots if spot.point.macs == min(counts)}
+        counts, rates = zip(*((spot.cell.macs, spot.cell.throughput.value) for spot in spots), strict=True)
+        cheapest = {spot.at for spot in spots if spot.cell.macs == min(counts)}
         first = set(best.values)
         outcomes.append("is" if first <= cheapest else "ties" if first & cheapest else "is not")
         macs.append(max(counts) / min(counts) if min(counts) else 1.0)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from benchsuite.format import capitalised, joined, multiples, sentence, some, times
 from benchsuite.labels import noun
-from benchsuite.report.points import Point, grouped, names_of
 from benchsuite.report.ranking import Ranking
-from benchsuite.report.words import capitalised, joined, multiples, places, sentence, some, times
+from benchsuite.report.reported_cells import ReportedCell, grouped, names_of
+from benchsuite.report.words import places
 from benchsuite.stats.evidence import DISAGREE, NO_DRIFT, TOO_FEW, Decision, Side
 
 LISTED = 5
@@ -46,8 +47,8 @@ def changed(own: Sequence[Ranking], fused: Sequence[Ranking], reference: str | N
 
 def _same(own: Sequence[Ranking]) -> str:
     """Clause: "The same mixers win"."""
-    leaders = [point for one in own for point in one.leaders]
-    called = noun(point.subject for point in leaders)
+    leaders = [cell for one in own for cell in one.leaders]
+    called = noun(cell.subject for cell in leaders)
     one = len(names_of(leaders)) == 1
     return f"The same {called.single} wins" if one else f"The same {called.plural} win"
 
@@ -64,16 +65,16 @@ def variants(fields: Sequence[Ranking], reference: str | None) -> str:
         return ""
     told: dict[str, list[str]] = {}
     level: dict[str, list[tuple[str, float]]] = {}
-    for point, base in found:
-        decision = one.order.between(point, base)
+    for cell, base in found:
+        decision = one.order.between(cell, base)
         if decision.side in ("above", "below"):
             slower = decision.side == "below"
             ratio = times(1 / decision.ratio if slower else decision.ratio)
             first = f"takes {ratio} times as long as" if slower else f"is {ratio} times as fast as"
             verb = f"{ratio} times" if decision.side in told else first
-            told.setdefault(decision.side, []).append(f"{point.name} {verb} {base.name}")
+            told.setdefault(decision.side, []).append(f"{cell.name} {verb} {base.name}")
         else:
-            level.setdefault(base.name, []).append((point.name, decision.ratio))
+            level.setdefault(base.name, []).append((cell.name, decision.ratio))
     parts = [(len(texts), some(texts, MOST)) for texts in told.values()]
     parts += [
         (
@@ -86,18 +87,18 @@ def variants(fields: Sequence[Ranking], reference: str | None) -> str:
     return sentence(". ".join(text for _, text in sorted(parts, key=lambda part: -part[0])))
 
 
-def variants_of(one: Ranking, reference: str | None) -> list[tuple[Point, Point]]:
+def variants_of(one: Ranking, reference: str | None) -> list[tuple[ReportedCell, ReportedCell]]:
     """The cells whose names vary another's, each with that one; without those of too few rounds to tell."""
-    named = {point.name: point for point in reversed(one.cells)}
+    named = {cell.name: cell for cell in reversed(one.cells)}
     stems = {name.partition(" (")[0]: name for name in named if " (" in name}  # the fastest comes last
     pairs = []
-    for name, point in named.items():
+    for name, cell in named.items():
         words = name.split(" ")
         begun = (" ".join(words[:count]) for count in range(len(words) - 1, 0, -1))  # the longest first
         base = next((one for one in begun if one in named), stems.get(name.partition(" (")[0], ""))
         base = reference or "" if name.startswith(("+ ", "− ")) else base
-        if base in named and base != name and one.order.between(point, named[base]).reason not in UNTOLD:
-            pairs.append((point, named[base]))
+        if base in named and base != name and one.order.between(cell, named[base]).reason not in UNTOLD:
+            pairs.append((cell, named[base]))
     return pairs
 
 
@@ -126,7 +127,7 @@ def are_listed(fields: Sequence[Ranking], reference: str | None) -> bool:
 def _sides(one: Ranking, reference: str) -> Mapping[str, Side]:
     """Name of each rival → the side on which the speed of the reference over its own lies."""
     base = one.named(reference)
-    return {point.name: one.order.side(base, point) for point in one.cells if base and point is not base}
+    return {cell.name: one.order.side(base, cell) for cell in one.cells if base and cell is not base}
 
 
 def _beside(shared: Sequence[Ranking], reference: str, *, where: bool) -> str:
@@ -161,11 +162,11 @@ def _lead(shared: Sequence[Ranking], reference: str | None, fields: Sequence[Ran
     """Clause on the leaders of these rankings, which all have the same; `fields` are those of all."""
     first = shared[0]
     where = places([ranking.resolution for ranking in shared])
-    leaders = some([point.name for point in first.leaders])
+    leaders = some([cell.name for cell in first.leaders])
     if len(first.leaders) == 1:
         seconds, behind = names_of(one.cells[1] for one in shared), _behind(shared, reference)
         rare = 2 * len(shared) < len(fields) and leaders not in names_of(
-            point for one in fields if one not in shared for point in one.leaders
+            cell for one in fields if one not in shared for cell in one.leaders
         )
         start = f"{leaders} is the fastest {'only at' if rare else 'at'}"
         if len(shared) > 1 and len(seconds) > 1 and not behind:
@@ -214,10 +215,10 @@ def _behind(shared: Sequence[Ranking], reference: str | None) -> list[str]:
     """The lead over the reference and its place, where it is behind leaders and runner-up."""
     ahead = max(2, len(shared[0].leaders))
     rest = [
-        (place, ranking.order.between(ranking.cells[0], point).ratio)
+        (place, ranking.order.between(ranking.cells[0], cell).ratio)
         for ranking in shared
-        for place, point in enumerate(ranking.cells[ahead:], start=ahead + 1)
-        if point.name == reference
+        for place, cell in enumerate(ranking.cells[ahead:], start=ahead + 1)
+        if cell.name == reference
     ]
     if not rest:
         return []
@@ -237,7 +238,7 @@ def _ahead_of_others(shared: Sequence[Ranking], reference: str | None) -> str:
     first = joined(names_of(ranking.cells[0] for ranking in shared), "or")
     if told := _behind(shared, reference):
         return f"; {first} is {told[0]}"
-    others = names_of(point for one in shared for point in one.cells[len(one.leaders) :])
+    others = names_of(cell for one in shared for cell in one.cells[len(one.leaders) :])
     if not others:
         return ""
     leads = reference in names_of(shared[0].leaders)

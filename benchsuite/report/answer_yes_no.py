@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchsuite.format import joined, multiples
 from benchsuite.report.answer_macs import cheapest
-from benchsuite.report.points import Point, grouped, names_of, resolutions_of
 from benchsuite.report.ranking import Ranking
-from benchsuite.report.words import joined, multiples, places
+from benchsuite.report.reported_cells import ReportedCell, grouped, names_of, resolutions_of
+from benchsuite.report.words import places
 from benchsuite.stats.evidence import Decision
 
 MOST_WORDS = 14
 _LEVEL = {"shared": "No: {} is as fast", "open": "Undecided: {} may be as fast"}
-_Pair = tuple[Ranking, Point, Decision]
+_Pair = tuple[Ranking, ReportedCell, Decision]
 """A ranking, a rival in it, and the decision on the speed over the rival's."""
 
 
@@ -113,13 +114,13 @@ def _partly(gains: str, above: Sequence[_Pair], level: Sequence[_Pair], fields: 
 
 def is_fewest(fields: Sequence[Ranking]) -> str:
     """Whether the cell with the fewest MACs is the fastest, setting by setting; empty where all are equal."""
-    judged = [one for one in fields if len({point.macs for point in one.countable}) > 1]
+    judged = [one for one in fields if len({cell.macs for cell in one.countable}) > 1]
     outcomes = grouped(judged, _fewest)
     yes, no = outcomes.get("yes", []), outcomes.get("no", [])
     number, good = len(judged), len(yes)
     if number == 1 and no:
         least = cheapest(judged[0])
-        lead = multiple([judged[0].order.between(judged[0].leaders[0], point) for point in least])
+        lead = multiple([judged[0].order.between(judged[0].leaders[0], cell) for cell in least])
         first = joined(names_of(judged[0].leaders), "or")
         return shortest(
             f"No: {first} is, {lead} as fast as {joined(names_of(least), 'or')}", f"No: another is, {lead}"
@@ -137,9 +138,9 @@ def is_fewest(fields: Sequence[Ranking]) -> str:
 
 def _fewest(one: Ranking) -> str:
     least, leaders = cheapest(one), one.leaders
-    if all(one.order.faster(leaders[0], point) for point in least):
+    if all(one.order.faster(leaders[0], cell) for cell in least):
         return "no"
-    return "yes" if all(point in least for point in leaders) else "open"
+    return "yes" if all(cell in least for cell in leaders) else "open"
 
 
 def shortest(*texts: str) -> str:
@@ -159,6 +160,6 @@ def between(ratios: Sequence[float]) -> str:
 
 def at(shared: Sequence[Ranking], fields: Sequence[Ranking]) -> str:
     """Where some of these rankings are: "at 224 px", "from 448 px" of several that reach to the largest."""
-    sizes, every = (resolutions_of(point for one in some for point in one.cells) for some in (shared, fields))
+    sizes, every = (resolutions_of(cell for one in some for cell in one.cells) for some in (shared, fields))
     rising = 1 < len(sizes) < len(every) and sizes == every[-len(sizes) :]
     return f"from {places(sizes[:1])}" if rising else f"at {places(sizes)}"

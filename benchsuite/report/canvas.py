@@ -16,12 +16,11 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.textpath import text_to_path
-from matplotlib.ticker import FixedFormatter, FixedLocator
 
+from benchsuite.format import percentage
 from benchsuite.report.figures.layout import Layout
 from benchsuite.report.label_places import Box, Spot, around, place
 from benchsuite.report.theme import INK, MUTED, PAPER, Look, crossing
-from benchsuite.report.words import percentage
 
 
 @dataclass(frozen=True)
@@ -139,8 +138,7 @@ def _legend_columns(handles: Sequence[Artist], width: float) -> int:
 def label_rows(ax: Axes, labels: Sequence[str]) -> None:
     """Make the y axis one of rows, the first on top, with these labels."""
     ax.set_ylim(len(labels) - 0.5, -0.5)
-    ax.yaxis.set_major_locator(FixedLocator(list(range(len(labels)))))
-    ax.yaxis.set_major_formatter(FixedFormatter(list(labels)))
+    ax.set_yticks(range(len(labels)), labels)
     ax.tick_params(axis="y", length=0, pad=8)  # a mark may stand on the axis
 
 

@@ -7,17 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
-import pandas as pd
-
+from benchsuite.format import counted
 from benchsuite.report.comparable_groups import ComparableGroup, split
-from benchsuite.report.points import MISSING, Point, names_of, points, setting_of
 from benchsuite.report.ranking import Order, relative_speed, with_standings, within
-from benchsuite.report.words import counted
+from benchsuite.report.reported_cells import MISSING, ReportedCell, names_of, reported_cells, setting_of
 from benchsuite.results.cell import Cell
-from benchsuite.results.frame import tabulated
 from benchsuite.results.store import Run
 from benchsuite.scenario import stored_scenario
 from benchsuite.scenario.groups import key
@@ -28,7 +24,7 @@ class Cells:
     """A run as its page sees it.
 
     Attributes:
-        points: its cells in their order, without those that were skipped.
+        reported: its cells in their order, without those that were skipped.
         gaps: cells that are still to be measured.
         named_reference: the reference that the scenario names.
         reference: the name that others are compared with: that one, else the first that was timed; None for a
@@ -37,7 +33,7 @@ class Cells:
     """
 
     run: Run
-    points: tuple[Point, ...]
+    reported: tuple[ReportedCell, ...]
     groups: tuple[ComparableGroup, ...]
     order: Order
     gaps: tuple[Cell, ...]
@@ -45,35 +41,23 @@ class Cells:
     reference: str | None
     names: tuple[str, ...]
 
-    @cached_property
-    def frame(self) -> pd.DataFrame:
-        """A row for each point: the columns of `results.frame`, and those that only a page knows."""
-        relative = [point.relative for point in self.points]
-        return tabulated([point.measured for point in self.points]).assign(
-            published_top1=[point.top1 for point in self.points],
-            standing=pd.Series([point.standing for point in self.points], dtype=object),
-            relative=[value.value for value in relative],
-            relative_lo=[value.lo for value in relative],
-            relative_hi=[value.hi for value in relative],
-        )
-
 
 def read(run: Run) -> Cells:
     """All that a page says of the cells of a run."""
     gaps = missing(run)
-    cells = points((record for record in run.records if record.status != "skipped"), run.environments)
+    cells = reported_cells(run.tried, run.environments)
     names = _ordered(run.scenario, names_of(cells))
-    timed = names_of(point for point in cells if point.throughput.known)
+    timed = names_of(cell for cell in cells if cell.throughput.known)
     named_reference = (run.scenario.get("report") or {}).get("reference")
     first = next((name for name in names if name in timed), None) if len(timed) > 1 else None
     reference = named_reference or first
     groups = split(_marked(cells, gaps, reference))
     order = within(groups)
     groups = with_standings(groups, order)
-    of_cell = {point.cell: point for group in groups for point in group.cells}
+    of_cell = {cell.id: cell for group in groups for cell in group.cells}
     return Cells(
         run=run,
-        points=tuple(of_cell[point.cell] for point in cells),
+        reported=tuple(of_cell[cell.id] for cell in cells),
         groups=tuple(groups),
         order=order,
         gaps=tuple(gaps),
@@ -83,20 +67,24 @@ def read(run: Run) -> Cells:
     )
 
 
-def _marked(cells: Sequence[Point], gaps: Sequence[Cell], reference: str | None) -> list[Point]:
+def _marked(cells: Sequence[ReportedCell], gaps: Sequence[Cell], reference: str | None) -> list[ReportedCell]:
     """The cells with their speed as a multiple of the reference's, and marked where cells are missing: of
     their setting, and of their line, which is their mixer, kernel and size."""
     settings = {(key(cell), cell.kernel) for cell in gaps}
     lines = {(cell.target, cell.kernel, cell.resolution) for cell in gaps}
-    base = {setting_of(point): point for point in cells if point.name == reference and point.rounds_s}
+    base = {
+        setting_of(reported): reported
+        for reported in cells
+        if reported.name == reference and reported.rounds_s
+    }
     return [
         replace(
-            point,
-            relative=relative_speed(point, own) if (own := base.get(setting_of(point))) else MISSING,
-            unfinished=bool(settings) and (key(point.measured.record.cell), point.kernel) in settings,
-            line_unfinished=(point.target, point.kernel, point.size) in lines,
+            reported,
+            relative=relative_speed(reported, own) if (own := base.get(setting_of(reported))) else MISSING,
+            unfinished=bool(settings) and (key(reported.measured.record.cell), reported.kernel) in settings,
+            line_unfinished=(reported.target, reported.kernel, reported.size) in lines,
         )
-        for point in cells
+        for reported in cells
     ]
 
 
@@ -125,7 +113,7 @@ def missing(run: Run) -> list[Cell]:
 
 def _standing(run: Run) -> dict[str, bool]:
     """Every cell that has a record, excluded ones aside → whether it need not be measured any more."""
-    return {record.id: not record.interrupted for record in run.records if record.status != "skipped"}
+    return {record.id: not record.interrupted for record in run.tried}
 
 
 def progress(run: Run, gaps: Sequence[Cell]) -> str:

@@ -13,23 +13,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchsuite.findings.claims import VERDICTS, Judgement, Outcome, Verdict, judge
-from benchsuite.format import significant
+from benchsuite.format import counted, fixed, joined, significant, some, spread
 from benchsuite.labels import equations
 from benchsuite.report.columns import CONDITIONS
 from benchsuite.report.comparable_groups import setting_words
-from benchsuite.report.words import counted, fixed, joined, places, some, spread
+from benchsuite.report.words import places
 from benchsuite.results.metrics import METRICS, QUANTITIES, MeasuredCell
 from benchsuite.scenario import filters
 from benchsuite.scenario.claim_model import Claim, Published, stored_claims
 
-SYMBOLS: Mapping[Verdict, str] = {
-    "holds": "✓",
-    "does not hold": "✗",
-    "mixed": "±",
-    "undecided": "?",
-    "not testable here": "–",
+_WORDS: Mapping[Verdict, tuple[str, str, str]] = {
+    "holds": ("✓", "holds", "hold"),
+    "does not hold": ("✗", "does not hold", "do not hold"),
+    "mixed": ("±", "holds in some settings only", "hold in some settings only"),
+    "undecided": ("?", "is undecided", "are undecided"),
+    "not testable here": ("–", "is not testable here", "are not testable here"),
 }
-
+"""Verdict → its symbol, and what a count of one and of several claims says."""
+SYMBOLS: Mapping[Verdict, str] = {verdict: symbol for verdict, (symbol, _, _) in _WORDS.items()}
 SHOWN = 5
 """Claims that a page shows unfolded, of those that fail, are mixed or undecided."""
 _OPEN: tuple[Verdict, ...] = ("does not hold", "mixed", "undecided")
@@ -143,15 +144,6 @@ def panel(judged: Sequence[Judgement], cells: Sequence[MeasuredCell]) -> ClaimsP
     return ClaimsPanel(_counted(judged), tuple(_row(judgement, varying) for judgement in judged))
 
 
-_COUNTED: Mapping[Verdict, tuple[str, str]] = {
-    "holds": ("holds", "hold"),
-    "does not hold": ("does not hold", "do not hold"),
-    "mixed": ("holds in some settings only", "hold in some settings only"),
-    "undecided": ("is undecided", "are undecided"),
-    "not testable here": ("is not testable here", "are not testable here"),
-}
-
-
 def _counted(judged: Sequence[Judgement]) -> str:
     """Of 5 claims, 3 hold, 1 does not hold and 1 is not testable here."""
     counts = Counter(judgement.verdict for judgement in judged)
@@ -159,20 +151,15 @@ def _counted(judged: Sequence[Judgement]) -> str:
     for verdict in (verdict for verdict in VERDICTS if counts[verdict]):
         number = counts[verdict]
         which = f" ({_failed(judged)})" if verdict == "does not hold" else ""
-        parts.append(f"{number} {_COUNTED[verdict][number > 1]}{which}")
+        parts.append(f"{counted(number, *_WORDS[verdict][1:])}{which}")
     return f"Of {counted(len(judged), 'claim')}, {joined(parts)}."
-
-
-def _inside(label: str) -> str:
-    """A label inside a sentence: "throughput", "MACs"."""
-    return label if label[:2].isupper() else f"{label[0].lower()}{label[1:]}"
 
 
 def _failed(judged: Sequence[Judgement]) -> str:
     """The first claims that do not hold, briefly: "throughput of HiLo over MSA"."""
     claims = [judgement.claim for judgement in judged if judgement.verdict == "does not hold"]
     words = [
-        f"{_inside(METRICS[claim.metric].label)} of {equations(_named(claim.subject))} over "
+        f"{METRICS[claim.metric].called} of {equations(_named(claim.subject))} over "
         f"{equations(_named(claim.against))}"
         for claim in claims
     ]

@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
-from benchsuite.report.words import MODE_WORDS, counted
-from benchsuite.results.metrics import QUANTITIES, FrameColumn
+import yaml
+
+from benchsuite.format import counted
+from benchsuite.report.words import MODE_WORDS
+from benchsuite.results.metrics import QUANTITIES, FrameColumn, MeasuredCell
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +67,28 @@ AXES: Mapping[str, str] = {
 SHAPE = ("dim", "num_heads", "stride")
 """Conditions of a layer that a network chooses itself."""
 
+
+def published_top1(measured: MeasuredCell) -> float | None:
+    """Published ImageNet-1K top-1 accuracy of a network in per cent; None where nobody published one.
+
+    A network with other mixers or arguments than its authors' has none.
+    """
+    cell = measured.record.cell
+    height, width = cell.resolution
+    return None if cell.config or height != width else _published().get((cell.target, height))
+
+
+@cache
+def _published() -> Mapping[tuple[str, int], float]:
+    text = files("benchsuite.report").joinpath("data/published_top1.yaml").read_text(encoding="utf-8")
+    rows = yaml.safe_load(text)
+    return {(row["backbone"], row["resolution"]): row["top1"] for row in rows if "backbone" in row}
+
+
 MEASURES: Mapping[str, FrameColumn] = {
     **{key: row for key, row in QUANTITIES.items() if row.label},
     "published_top1": FrameColumn(
-        "published_top1", "float64", "", "Published top-1 accuracy (%)", better="higher"
+        "published_top1", "float64", published_top1, "Published top-1 accuracy (%)", better="higher"
     ),
 }
 """Quantities of a cell: whatever `results/metrics.py` has a label for, and what is published."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchsuite.report.columns import CONDITIONS, SHAPE
-from benchsuite.report.points import Point, grouped
+from benchsuite.report.reported_cells import ReportedCell, grouped
 from benchsuite.report.words import pixels
 
 _DTYPES = ("fp64", "fp32", "tf32", "bf16", "fp16", "autocast_bf16", "autocast_fp16")
@@ -29,10 +29,10 @@ class ComparableGroup:
 
     title: str
     conditions: str
-    cells: tuple[Point, ...]
+    cells: tuple[ReportedCell, ...]
 
 
-def split(cells: Sequence[Point], *, over: str = "") -> list[ComparableGroup]:
+def split(cells: Sequence[ReportedCell], *, over: str = "") -> list[ComparableGroup]:
     """The groups of a run, by device, dtype, mode, batch, and by shape where one mixer has several shapes.
 
     Mixers may differ in heads or width among themselves, that is a choice of the scenario; one mixer swept
@@ -45,7 +45,7 @@ def split(cells: Sequence[Point], *, over: str = "") -> list[ComparableGroup]:
     keys = [key for key in keys if key != over]
     varying = [key for key in keys if len(values(cells, key)) > 1]
     stated = [*keys, *(key for key in _shape(cells) if key not in keys)]
-    parts = grouped(cells, lambda point: tuple(point.settings[key] for key in keys))
+    parts = grouped(cells, lambda cell: tuple(cell.settings[key] for key in keys))
     groups = []
     for part in parts.values():
         first = {key: part[0].settings[key] for key in stated if len(values(part, key)) == 1}
@@ -55,12 +55,12 @@ def split(cells: Sequence[Point], *, over: str = "") -> list[ComparableGroup]:
     return [group for _, group in sorted(groups, key=lambda item: item[0])]
 
 
-def values(cells: Iterable[Point], key: str) -> list[Any]:
+def values(cells: Iterable[ReportedCell], key: str) -> list[Any]:
     """The distinct values of a condition, in order of appearance."""
-    return list(dict.fromkeys(point.settings[key] for point in cells))
+    return list(dict.fromkeys(cell.settings[key] for cell in cells))
 
 
-def varying(cells: Sequence[Point]) -> list[str]:
+def varying(cells: Sequence[ReportedCell]) -> list[str]:
     """The conditions that differ among these cells; threads that are torch's own do not count as a value."""
     return [
         key
@@ -85,7 +85,7 @@ def setting_words(setting: Mapping[str, Any], varying: Sequence[str]) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def settings_of(cells: Sequence[Point], besides: Collection[str] = ()) -> list[str]:
+def settings_of(cells: Sequence[ReportedCell], besides: Collection[str] = ()) -> list[str]:
     """The setting of each cell in words: "224 px, math", and the conditions in which they differ.
 
     Args:
@@ -97,13 +97,13 @@ def settings_of(cells: Sequence[Point], besides: Collection[str] = ()) -> list[s
     ]
 
 
-def shared(cells: Sequence[Point]) -> dict[str, Any]:
+def shared(cells: Sequence[ReportedCell]) -> dict[str, Any]:
     """The conditions that all cells have in common."""
     keys = (*_stated(cells), *_shape(cells))
     return {key: cells[0].settings[key] for key in keys if len(values(cells, key)) == 1}
 
 
-def _stated(cells: Sequence[Point]) -> tuple[str, ...]:
+def _stated(cells: Sequence[ReportedCell]) -> tuple[str, ...]:
     """The conditions that every run states, and those of the others that this one makes use of."""
     seldom = [key for key, row in CONDITIONS.items() if row.usual and values(cells, key) != [row.usual]]
     threads = ["threads"] if values(cells, "threads") != [None] else []
@@ -111,14 +111,14 @@ def _stated(cells: Sequence[Point]) -> tuple[str, ...]:
     return (*_ALWAYS, *seldom, *threads, *several)
 
 
-def _shape(cells: Sequence[Point]) -> tuple[str, ...]:
+def _shape(cells: Sequence[ReportedCell]) -> tuple[str, ...]:
     """Conditions of shape to state; none for networks, which make their own tokens."""
-    return () if all(point.subject == "backbone" for point in cells) else SHAPE
+    return () if all(cell.subject == "backbone" for cell in cells) else SHAPE
 
 
-def _varies_within_a_mixer(cells: Sequence[Point], key: str) -> bool:
-    of_name = grouped(cells, lambda point: point.name).values()
-    return any(len({point.settings[key] for point in part} - {None}) > 1 for part in of_name)
+def _varies_within_a_mixer(cells: Sequence[ReportedCell], key: str) -> bool:
+    of_name = grouped(cells, lambda cell: cell.name).values()
+    return any(len({cell.settings[key] for cell in part} - {None}) > 1 for part in of_name)
 
 
 def _rank(setting: Mapping[str, Any], keys: Sequence[str]) -> tuple[tuple[int, Any], ...]:

@@ -20,8 +20,8 @@ from benchsuite.findings.count_changes import Change
 from benchsuite.findings.fingerprint import Finding, Level
 from benchsuite.report.comparable_groups import settings_of
 from benchsuite.report.differences import COMPARABLE, differences_of, measured_on
-from benchsuite.report.points import MISSING, Point, Value, grouped, points, setting_of
 from benchsuite.report.ranking import as_value, joint_drift, log_multiples, relative_speed
+from benchsuite.report.reported_cells import MISSING, ReportedCell, Value, grouped, reported_cells, setting_of
 from benchsuite.results.store import Run
 from benchsuite.stats.evidence import Decision, Question, Side, decide, unpaired
 
@@ -32,7 +32,7 @@ CAVEAT = (
 )
 _MACHINE = ("device", "threads", "machine")
 """Conditions that are a machine's rather than a cell's, but where one run varies them."""
-InRuns = Mapping[str, Point]
+InRuns = Mapping[str, ReportedCell]
 """Letter of a run → one cell there, whatever machine it ran on."""
 SEEN: Mapping[Side, str] = {
     "above": "slower", "below": "faster", "same": "no different", "undecided": "undecided",
@@ -86,7 +86,7 @@ class ComparedCell:
     multiples: Mapping[str, Decision]
 
     @property
-    def first(self) -> Point:
+    def first(self) -> ReportedCell:
         """The cell in the first run that has it."""
         return next(iter(self.in_runs.values()))
 
@@ -117,17 +117,17 @@ def compare(runs: Sequence[Run]) -> Comparison:
     """Compare these runs with the first. Cells that a rule of a scenario excludes are left out."""
     letters = [chr(ord("A") + i) if i < 26 else f"R{i + 1}" for i in range(len(runs))]
     every, several = _beside_each_other(letters, runs)
-    seen = [point for cell in every for point in cell.values()]
+    seen = [reported for cell in every for reported in cell.values()]
     settings = settings_of(seen, besides=() if several else _MACHINE)
-    words = {p.cell: f"{p.name}, {setting}" for p, setting in zip(seen, settings, strict=True)}
+    words = {p.id: f"{p.name}, {setting}" for p, setting in zip(seen, settings, strict=True)}
     in_settings = grouped(every, lambda cell: setting_of(next(iter(cell.values())))).values()
     shared = [cell for part in in_settings for cell in part if len(cell) > 1]
-    ids = {point.cell for cell in shared for point in cell.values()}
+    ids = {reported.id for cell in shared for reported in cell.values()}
     alone = grouped((cell for cell in every if len(cell) == 1), lambda cell: next(iter(cell)))
     reference, wanted = _reference(runs, letters, every, shared)
     return Comparison(
         runs=tuple(
-            _run(letter, runs[0], run, ids, [cell[letter].cell for cell in alone.get(letter, ())], words)
+            _run(letter, runs[0], run, ids, [cell[letter].id for cell in alone.get(letter, ())], words)
             for letter, run in zip(letters, runs, strict=True)
         ),
         reference=reference,
@@ -140,22 +140,19 @@ def compare(runs: Sequence[Run]) -> Comparison:
 def _beside_each_other(letters: Sequence[str], runs: Sequence[Run]) -> tuple[list[InRuns], bool]:
     """Every cell of these runs in order of appearance, and whether one run has cells of several machines, so
     that a cell is the same only on the same one."""
-    kept = [
-        points((record for record in run.records if record.status != "skipped"), run.environments)
-        for run in runs
-    ]
+    kept = [reported_cells(run.tried, run.environments) for run in runs]
     several = any(len(set(map(_anywhere, cells))) < len(cells) for cells in kept)
-    found: dict[tuple[Any, ...], dict[str, Point]] = {}
+    found: dict[tuple[Any, ...], dict[str, ReportedCell]] = {}
     for letter, cells in zip(letters, kept, strict=True):
-        for point in cells:
-            machine = [point.settings[key] for key in _MACHINE if several]
-            found.setdefault((_anywhere(point), *machine), {})[letter] = point
+        for cell in cells:
+            machine = [cell.settings[key] for key in _MACHINE if several]
+            found.setdefault((_anywhere(cell), *machine), {})[letter] = cell
     return list(found.values()), several
 
 
-def _anywhere(point: Point) -> str:
+def _anywhere(cell: ReportedCell) -> str:
     """Id of the cell whatever machine it ran on: on any device, with any threads."""
-    return replace(point.measured.record.cell, device="cpu", threads=None, machine="").id
+    return replace(cell.measured.record.cell, device="cpu", threads=None, machine="").id
 
 
 def _reference(
@@ -186,37 +183,33 @@ def _cells(
     A reader asks the one of two versions on one machine and the other of two machines, never both.
     """
     references = {
-        (letter, setting_of(point)): point
-        for cell in every for letter, point in cell.items() if point.name == reference
+        (letter, setting_of(reported)): reported
+        for cell in every for letter, reported in cell.items() if reported.name == reference
     }  # fmt: skip
     bases = [
-        {one: references.get((one, setting_of(point))) for one, point in cell.items()} for cell in shared
+        {one: references.get((one, setting_of(reported))) for one, reported in cell.items()}
+        for cell in shared
     ]
-    times: dict[tuple[int, str], Question] = {}
-    multiples: dict[tuple[int, str], Question] = {}
-    same_times, same_multiples = set(), set()
+    times: dict[tuple[int, str], Question | None] = {}
+    multiples: dict[tuple[int, str], Question | None] = {}
     for i, (cell, base) in enumerate(zip(shared, bases, strict=True)):
         a = cell.get("A")
         for letter, here in cell.items():
             if a is None or here is a or not (a.rounds_s and here.rounds_s):
                 continue
-            noise = max(a.noise, here.noise)
-            if _one_measurement(a, here):
-                same_times.add((i, letter))
-            else:
-                ratio = unpaired(here.rounds_s, a.rounds_s, joint_drift(a, here))
-                times[i, letter] = Question(ratio, noise=noise)
+            noise, same = max(a.noise, here.noise), _one_measurement(a, here)
+            ratio = unpaired(here.rounds_s, a.rounds_s, joint_drift(a, here))
+            times[i, letter] = None if same else Question(ratio, noise=noise)
             mine, its = _multiples(here, base[letter]), _multiples(a, base["A"])
-            if mine and its and _one_measurement(a, here) and _one_measurement(base["A"], base[letter]):
-                same_multiples.add((i, letter))
-            elif mine and its:  # what a machine does to both mixers drops out, and its drift with it
-                multiples[i, letter] = Question(unpaired(mine, its), noise=noise)
-    of_times, of_multiples = _by_cell(times, same_times), _by_cell(multiples, same_multiples)
+            if mine and its:  # what a machine does to both mixers drops out, and its drift with it
+                same = same and _one_measurement(base["A"], base[letter])
+                multiples[i, letter] = None if same else Question(unpaired(mine, its), noise=noise)
+    of_times, of_multiples = _by_cell(times), _by_cell(multiples)
     return tuple(
         ComparedCell(
             in_runs=cell,
-            words=words[next(iter(cell.values())).cell],
-            relative={one: relative_speed(point, b) for one, point in cell.items() if (b := base[one])},
+            words=words[next(iter(cell.values())).id],
+            relative={one: relative_speed(reported, b) for one, reported in cell.items() if (b := base[one])},
             times=of_times.get(i, {}),
             multiples=of_multiples.get(i, {}),
         )
@@ -224,26 +217,25 @@ def _cells(
     )
 
 
-def _multiples(point: Point, base: Point | None) -> list[float]:
+def _multiples(cell: ReportedCell, base: ReportedCell | None) -> list[float]:
     """Speed as a multiple of the reference's in each round; empty for the reference itself."""
-    if base is None or base is point:
+    if base is None or base is cell:
         return []
-    return [math.exp(log) for log in log_multiples(point, base)]
+    return [math.exp(log) for log in log_multiples(cell, base)]
 
 
-def _one_measurement(a: Point | None, here: Point | None) -> bool:
+def _one_measurement(a: ReportedCell | None, here: ReportedCell | None) -> bool:
     """True if both are one record: of a run compared with itself, or with what was merged from it."""
     return a is not None and here is not None and a.measured.record == here.measured.record
 
 
-def _by_cell(
-    questions: Mapping[tuple[int, str], Question], same: Collection[tuple[int, str]]
-) -> dict[int, dict[str, Decision]]:
-    """Number of a cell → letter → decision; those of `same` need no question."""
+def _by_cell(asked: Mapping[tuple[int, str], Question | None]) -> dict[int, dict[str, Decision]]:
+    """Number of a cell → letter → decision; None asks nothing, as one measurement is held against itself."""
+    decisions = decide({key: question for key, question in asked.items() if question is not None})
     once_more = Decision("same", 1.0, 1.0, 1.0, math.nan, "the same measurement")
     found: dict[int, dict[str, Decision]] = {}
-    for (i, letter), decision in (decide(questions) | dict.fromkeys(same, once_more)).items():
-        found.setdefault(i, {})[letter] = decision
+    for i, letter in asked:
+        found.setdefault(i, {})[letter] = decisions.get((i, letter), once_more)
     return found
 
 
@@ -296,9 +288,9 @@ def plain(runs: Sequence[Run]) -> dict[str, Any]:
         "reference": found.reference,
         "cells": [
             {
-                "cell": cell.first.cell,
+                "cell": cell.first.id,
                 "words": cell.words,
-                "latency_s": {letter: _ends(point.latency) for letter, point in cell.in_runs.items()},
+                "latency_s": {letter: _ends(reported.latency) for letter, reported in cell.in_runs.items()},
                 "compared_with_a": {
                     letter: _ends(as_value(one)) | {"verdict": SEEN[one.side], "reason": one.reason}
                     for letter, one in cell.times.items()

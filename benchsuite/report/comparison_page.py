@@ -10,14 +10,14 @@ from statistics import median
 
 from markupsafe import Markup
 
-from benchsuite.format import significant
+from benchsuite.format import counted, joined, scale_of, sentence, significant, some, spread
 from benchsuite.report.comparison import CAVEAT, SEEN, ComparedCell, ComparedRun, Comparison, compare
 from benchsuite.report.differences import COMPARABLE, changed_numbers, measured_on, table_of
-from benchsuite.report.points import MISSING, Value, grouped, stated
 from benchsuite.report.ranking import as_value, joint_drift
+from benchsuite.report.reported_cells import MISSING, Value, grouped, stated
 from benchsuite.report.tables import Row, Section, TableCell, Tone, coloured, table, trimmed
 from benchsuite.report.templating import filled
-from benchsuite.report.words import STATUS_WORDS, counted, joined, scale_of, sentence, some, spread
+from benchsuite.report.words import STATUS_WORDS
 from benchsuite.results.store import Run
 from benchsuite.stats.evidence import FALSE_DISCOVERY, Decision, Side
 
@@ -178,10 +178,12 @@ def _about_comparability(found: Comparison) -> Iterator[str]:
 
 
 def _times(found: Comparison) -> Iterator[Section]:
-    shown = [cell for cell in found.cells if any(point.latency.known for point in cell.in_runs.values())]
+    shown = [
+        cell for cell in found.cells if any(reported.latency.known for reported in cell.in_runs.values())
+    ]
     if not shown:
         return
-    latencies = [point.latency for cell in shown for point in cell.in_runs.values()]
+    latencies = [reported.latency for cell in shown for reported in cell.in_runs.values()]
     factor, unit = scale_of((latency.value for latency in latencies), "s")
     letters = [run.letter for run in found.runs]
     ratios, seconds = [f"{one} / A" for one in letters[1:]], [f"{one} ({unit})" for one in letters]
@@ -214,10 +216,14 @@ _NONE = TableCell("–")
 
 
 def _time(cell: ComparedCell, letter: str, factor: float) -> TableCell:
-    point = cell.in_runs.get(letter)
-    if point is None:
+    reported = cell.in_runs.get(letter)
+    if reported is None:
         return _NONE
-    return _number(point.latency, factor) if point.latency.known else TableCell(STATUS_WORDS[point.status])
+    return (
+        _number(reported.latency, factor)
+        if reported.latency.known
+        else TableCell(STATUS_WORDS[reported.status])
+    )
 
 
 def _number(value: Value, factor: float = 1.0) -> TableCell:
@@ -244,7 +250,7 @@ def _verdict(decisions: Mapping[str, Decision], words: Mapping[Side, str], found
 
 def _remarks(cell: ComparedCell) -> str:
     """Flags with the runs that have them: "A and B: drift, busy host"."""
-    flagged = (letter for letter, point in cell.in_runs.items() if point.flags)
+    flagged = (letter for letter, reported in cell.in_runs.items() if reported.flags)
     alike = grouped(flagged, lambda letter: cell.in_runs[letter].flags)
     return "; ".join(
         f"{joined(letters)}: {', '.join(flags).replace('_', ' ')}" for flags, letters in alike.items()

@@ -8,9 +8,8 @@ from typing import Any
 from benchsuite.findings import fingerprint
 from benchsuite.findings.count_changes import Change
 from benchsuite.findings.fingerprint import Finding, Level
-from benchsuite.format import byte_size, significant
+from benchsuite.format import byte_size, fixed, joined, significant
 from benchsuite.report.tables import Table, TableCell, table, trimmed
-from benchsuite.report.words import fixed, joined
 from benchsuite.results.machine import machine_name
 from benchsuite.results.record import Record
 from benchsuite.results.store import Run

@@ -24,18 +24,18 @@ def exported(runs: Sequence[Run], columns: Sequence[str] = ()) -> Table:
         UsageError: there is no such column.
     """
     every = [read(run) for run in runs]
-    names = {f"{i}-{p.cell}": str(one.run.path) for i, one in enumerate(every) for p in one.points}
+    names = {f"{i}-{p.id}": str(one.run.path) for i, one in enumerate(every) for p in one.reported}
     # Sessions of two runs are never one: their rounds are no pairs.
-    points = [
-        replace(p, cell=f"{i}-{p.cell}", session=len(every) * p.session + i)
+    reported = [
+        replace(p, id=f"{i}-{p.id}", session=len(every) * p.session + i)
         for i, one in enumerate(every)
-        for p in one.points
+        for p in one.reported
     ]
-    groups = split(points)
+    groups = split(reported)
     references = {one.reference for one in every}
     cells = replace(
         every[0],
-        points=tuple(points),
+        reported=tuple(reported),
         groups=tuple(groups),
         order=within(groups),
         reference=references.pop() if len(references) == 1 else None,

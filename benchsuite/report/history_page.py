@@ -8,12 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from benchsuite.findings.history import HistoryPoint, Series, Shift, revision_range
-from benchsuite.format import significant
+from benchsuite.format import counted, significant, some
 from benchsuite.report.comparable_groups import settings_of
 from benchsuite.report.differences import changed_numbers, known, metric_words
-from benchsuite.report.points import grouped, points
+from benchsuite.report.reported_cells import grouped, reported_cells
 from benchsuite.report.tables import Section, TableCell, coloured, table, trimmed
-from benchsuite.report.words import counted, some
 from benchsuite.stats.trend import CHANCE, FLOOR, SHORTEST
 
 LEAST = 2 * SHORTEST
@@ -33,7 +32,7 @@ def named(history: Sequence[Series]) -> dict[int, str]:
     words: dict[int, str] = {}
     alike = grouped(enumerate(history), lambda item: (item[1].scenario, item[1].machine))
     for group in alike.values():
-        cells = points(series.points[-1].record for _, series in group)
+        cells = reported_cells(series.points[-1].record for _, series in group)
         for (i, series), point, setting in zip(group, cells, settings_of(cells), strict=True):
             words[i] = ", ".join(text for text in (point.name, setting, series.manner) if text)
     return words

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benchsuite.findings.fingerprint import PROPERTIES
-from benchsuite.format import si
+from benchsuite.format import counted, si
 from benchsuite.report.differences import known
 from benchsuite.report.tables import Table, table
-from benchsuite.report.words import counted
 from benchsuite.results.machine import machine_name
 from benchsuite.results.store import Run
 

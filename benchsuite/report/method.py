@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from statistics import median
 
 from benchsuite.findings.disputed_macs import disputed_macs
+from benchsuite.format import counted, joined, sentence, some
 from benchsuite.report import reliability
 from benchsuite.report.differences import machines_of
 from benchsuite.report.machine_table import flat, machine_table
-from benchsuite.report.points import grouped
-from benchsuite.report.words import STATUS_WORDS, counted, joined, sentence, some
+from benchsuite.report.reported_cells import grouped
+from benchsuite.report.words import STATUS_WORDS
 from benchsuite.results.record import Record, Timing
 from benchsuite.results.store import Run
 from benchsuite.scenario.subjects import SCALED
@@ -35,12 +36,8 @@ _BUSY: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A term and the text on it."""
-
-    term: str
-    text: str
+Fact = tuple[str, str]
+"""A term and the text on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +82,7 @@ def protocol(run: Run) -> list[Fact]:
         "Profiles": joined([str(name) for name in run.scenario.get("applied") or ()]),
         "Overrides": "; ".join(str(override) for override in run.scenario.get("overrides") or ()),
     }
-    return [Fact(term, text) for term, text in told.items() if text]
+    return [(term, text) for term, text in told.items() if text]
 
 
 def _named(words: Mapping[str, str], found: Iterable[str]) -> str:
@@ -187,14 +184,14 @@ def troubles(records: Sequence[Record], prefix: str) -> list[Trouble]:
 def rules(run: Run) -> list[Fact]:
     """Cells that the scenario left out or expected to fail, with its reasons."""
     facts = [
-        Fact(f"Left out: {rule.get('where', '')}", str(rule.get("reason", "")))
+        (f"Left out: {rule.get('where', '')}", str(rule.get("reason", "")))
         for rule in run.scenario.get("exclude") or ()
     ]
     for rule in run.scenario.get("expect") or ():
         status = rule.get("status", "")
         words = [status] if isinstance(status, str) else list(status)
         expected = joined([STATUS_WORDS.get(word, str(word)) for word in words], "or")
-        facts.append(Fact(f"Expected {expected}: {rule.get('where', '')}", str(rule.get("reason", ""))))
+        facts.append((f"Expected {expected}: {rule.get('where', '')}", str(rule.get("reason", ""))))
     return facts
 
 

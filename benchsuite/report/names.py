@@ -2,49 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from benchsuite.format import joined
 from benchsuite.labels import noun
 from benchsuite.report.columns import AXES, SHAPE
-from benchsuite.report.points import Point, grouped
+from benchsuite.report.reported_cells import ReportedCell, grouped
 from benchsuite.report.tables import Table, table
-from benchsuite.report.words import joined
 
 _SWAPS = "mixer"
 """The argument of a network that says what mixes in a stage in place of what its paper has."""
 
 
-def names_table(cells: Sequence[Point]) -> Table:
-    """Table with a row a name.
-
-    Width, heads and stride are those of a layer; a network may have been given mixers.
-    """
-    swapped = any(_split(point)[0] for point in cells)
-    layers = not all(point.subject == "backbone" for point in cells)
-    heads = [noun(point.subject for point in cells).heading, "Implementation"]
-    heads += [*(["Mixers of its stages"] if swapped else []), "Arguments"]
-    heads += [AXES[key] for key in SHAPE] if layers else []
-    rows = []
-    for name, part in grouped(cells, lambda point: point.name).items():
-        texts = [_all(point.target for point in part)]
-        if swapped:
-            own = "its own" if part[0].subject == "backbone" else "–"
-            texts.append(_all(_stages(_split(point)[0]) or own for point in part))
-        texts.append(_all(_arguments(_split(point)[1]) or "–" for point in part))
-        if layers:
-            # A network makes its own tokens, so its stride says nothing.
-            texts += [
-                _all(None if p.settings["dim"] is None else p.settings[axis] for p in part) for axis in SHAPE
-            ]
-        rows.append((name, *texts))
+def names_table(cells: Sequence[ReportedCell]) -> Table:
+    """Table with a row a name: what is behind it, its arguments, and the shape of layers."""
+    columns: dict[str, Callable[[ReportedCell], Any]] = {"Implementation": lambda cell: cell.target}
+    if any(_split(cell)[0] for cell in cells):
+        columns["Mixers of its stages"] = _swapped
+    columns["Arguments"] = lambda cell: _arguments(_split(cell)[1]) or "–"
+    if not all(cell.subject == "backbone" for cell in cells):
+        columns |= {AXES[axis]: partial(_shape, axis) for axis in SHAPE}
+    heads = [noun(cell.subject for cell in cells).heading, *columns]
+    rows = [
+        (name, *(_all(map(value, part)) for value in columns.values()))
+        for name, part in grouped(cells, lambda cell: cell.name).items()
+    ]
     return table("What the names stand for.", heads, rows)
 
 
-def _split(point: Point) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+def _shape(axis: str, cell: ReportedCell) -> Any:
+    """Width, heads or stride; a network makes its own tokens, so its stride says nothing."""
+    return None if cell.settings["dim"] is None else cell.settings[axis]
+
+
+def _swapped(cell: ReportedCell) -> str:
+    return _stages(_split(cell)[0]) or ("its own" if cell.subject == "backbone" else "–")
+
+
+def _split(cell: ReportedCell) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """The mixers that a network is given for its stages, and its other arguments."""
-    arguments = dict(point.arguments)
-    swaps = arguments.pop(_SWAPS, None) or {} if point.subject == "backbone" else {}
+    arguments = dict(cell.arguments)
+    swaps = arguments.pop(_SWAPS, None) or {} if cell.subject == "backbone" else {}
     return swaps if isinstance(swaps, dict) else {"all": swaps}, arguments
 
 

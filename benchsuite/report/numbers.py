@@ -11,15 +11,16 @@ from markupsafe import Markup
 
 from benchsuite.errors import UsageError, require_word
 from benchsuite.findings.flags import FLAGS
+from benchsuite.format import counted, fixed, scale_of, spread
 from benchsuite.labels import noun
 from benchsuite.report import ranking, strips
 from benchsuite.report.answer import main_group
 from benchsuite.report.cells import Cells
 from benchsuite.report.columns import CONDITIONS, MEASURES, relative
 from benchsuite.report.comparable_groups import describe, shared, varying
-from benchsuite.report.points import Point, Value, kernels_of, resolutions_of, stated
+from benchsuite.report.reported_cells import ReportedCell, Value, kernels_of, resolutions_of, stated
 from benchsuite.report.tables import Header, Row, Table, TableCell
-from benchsuite.report.words import STATUS_WORDS, counted, fixed, pixels, scale_of, spread
+from benchsuite.report.words import STATUS_WORDS, pixels
 from benchsuite.results.kernels import backends_of, kernel_ran
 from benchsuite.results.metrics import FrameColumn
 
@@ -55,15 +56,13 @@ class Setting:
     """Cells that differ in mixer and kernel only: one resolution of one group.
 
     Attributes:
-        key: unique in the run.
         label: "672 px", and what tells its group from others.
         conditions: what all cells of its group share.
     """
 
-    key: str
     label: str
     conditions: str
-    cells: tuple[Point, ...]
+    cells: tuple[ReportedCell, ...]
 
 
 def settings(cells: Cells) -> list[Setting]:
@@ -75,13 +74,13 @@ def settings(cells: Cells) -> list[Setting]:
     every = every_setting(cells)
     if not every:
         return []
-    main = {point.cell for point in main_group(cells)}
+    main = {cell.id for cell in main_group(cells)}
 
     def rank(setting: Setting) -> tuple[Any, ...]:
-        numbers = sum(point.throughput.known for point in setting.cells)
+        numbers = sum(cell.throughput.known for cell in setting.cells)
         whole = numbers == len(setting.cells)
         size = math.prod(setting.cells[0].size)
-        return (setting.cells[0].cell in main, whole, size if whole else numbers)
+        return (setting.cells[0].id in main, whole, size if whole else numbers)
 
     first = max(every, key=rank)
     return [first, *(setting for setting in every if setting is not first)]
@@ -92,12 +91,11 @@ def every_setting(cells: Cells) -> list[Setting]:
     several = len(cells.groups) > 1
     return [
         Setting(
-            f"{i}-{resolution}",
             pixels(resolution) + (f", {group.title}" if several else ""),
             group.conditions,
-            tuple(point for point in group.cells if point.resolution == resolution),
+            tuple(cell for cell in group.cells if cell.resolution == resolution),
         )
-        for i, group in enumerate(cells.groups, start=1)
+        for group in cells.groups
         for resolution in resolutions_of(group.cells)
     ]
 
@@ -117,30 +115,27 @@ def of_settings(
     Raises:
         UsageError: there is no such column.
     """
-    blocks = [
-        sorted(setting.cells, key=lambda point: (not point.throughput.known, -_speed(point)))
-        for setting in chosen
-    ]
-    points = [point for block in blocks for point in block]
+    blocks = [sorted(setting.cells, key=_fastest_first) for setting in chosen]
+    reported = [cell for block in blocks for cell in block]
     for key in columns:
         require_word("--columns", key, COLUMNS)
     runs = runs or {}
     several = ["run"] if len(set(runs.values())) > 1 and "run" not in columns else []
     keys = [*several, *(columns or _usual(cells, blocks))]
-    shown = [_column(cells, key, points, runs) for key in keys]
+    shown = [_column(cells, key, reported, runs) for key in keys]
     said = {setting.conditions for setting in chosen}
-    conditions = said.pop() if len(said) == 1 else describe(shared(points))
-    sizes = resolutions_of(points)
+    conditions = said.pop() if len(said) == 1 else describe(shared(reported))
+    sizes = resolutions_of(reported)
     size = f"{pixels(sizes[0])}, " if len(sizes) == 1 else ""
-    caption = f"{size}{conditions}." if points else "No cell was measured."
-    caption += stated(" Brackets: 95 % confidence intervals.", (point.latency for point in points))
-    table = _table(caption, shown, points)
+    caption = f"{size}{conditions}." if reported else "No cell was measured."
+    caption += stated(" Brackets: 95 % confidence intervals.", (cell.latency for cell in reported))
+    table = _table(caption, shown, reported)
     if any(len(block) > 1 for block in blocks):
         table = replace(table, caption=f"{caption} {BOLD}")
     rows, left = [], iter(table.rows)
     for number, block in enumerate(blocks):
         places, one_base = ranking.places(block, cells.order), _one_base(block, runs)
-        rows += [_placed(next(left), number, keys, places.get(point.cell), one_base) for point in block]
+        rows += [_placed(next(left), number, keys, places.get(cell.id), one_base) for cell in block]
     return replace(table, rows=tuple(rows))
 
 
@@ -151,36 +146,36 @@ def _placed(row: Row, block: int, keys: Sequence[str], place: int | None, one_ba
     return replace(row, block=block, cells=tuple(shown))
 
 
-def _one_base(block: Sequence[Point], runs: Mapping[str, str]) -> bool:
+def _one_base(block: Sequence[ReportedCell], runs: Mapping[str, str]) -> bool:
     """True if the relative speeds of these cells are multiples of one and the same cell's."""
-    return len({(point.kernel, runs.get(point.cell)) for point in block}) <= 1
+    return len({(cell.kernel, runs.get(cell.id)) for cell in block}) <= 1
 
 
-def _usual(cells: Cells, blocks: Sequence[Sequence[Point]]) -> list[str]:
+def _usual(cells: Cells, blocks: Sequence[Sequence[ReportedCell]]) -> list[str]:
     """The columns that nobody has to ask for."""
-    points = [point for block in blocks for point in block]
+    reported = [cell for block in blocks for cell in block]
     keys = ["name"]
-    keys += ["resolution"] if len(resolutions_of(points)) > 1 else []
-    keys += ["kernel"] if len(kernels_of(points)) > 1 else []
-    keys += varying(points) if len(blocks) > 1 else []
-    keys += _main_keys(cells, points)
-    return keys + (["status"] if any(point.status != "ok" for point in points) else [])
+    keys += ["resolution"] if len(resolutions_of(reported)) > 1 else []
+    keys += ["kernel"] if len(kernels_of(reported)) > 1 else []
+    keys += varying(reported) if len(blocks) > 1 else []
+    keys += _main_keys(cells, reported)
+    return keys + (["status"] if any(cell.status != "ok" for cell in reported) else [])
 
 
-def _column(cells: Cells, key: str, points: Sequence[Point], runs: Mapping[str, str]) -> _Shown:
+def _column(cells: Cells, key: str, reported: Sequence[ReportedCell], runs: Mapping[str, str]) -> _Shown:
     if key in CONDITIONS:
         return _condition(key)
     if key in MEASURES:
-        return _measure(cells, MEASURES[key], points)
+        return _measure(cells, MEASURES[key], reported)
     if key == "relative":
         if cells.reference is None:
             raise UsageError('--columns: no "relative": the runs have no reference in common')
-        return _measure(cells, relative(cells.reference), points)
+        return _measure(cells, relative(cells.reference), reported)
     if key == "run":
-        return _Shown(Header("Run"), lambda point: TableCell(runs.get(point.cell, "")))
+        return _Shown(Header("Run"), lambda cell: TableCell(runs.get(cell.id, "")))
     if key == "name":
-        heading = noun(point.subject for point in points).heading
-        return _Shown(Header(heading), lambda point: TableCell(point.name))
+        heading = noun(cell.subject for cell in reported).heading
+        return _Shown(Header(heading), lambda cell: TableCell(cell.name))
     return _OWN[key]
 
 
@@ -190,24 +185,24 @@ def all_cells(cells: Cells, prefix: str = "cell-") -> Table:
     Args:
         prefix: of the ids of rows, before the id of the cell.
     """
-    points = cells.points
-    keys = ["name", "resolution", "kernel", *varying(points), *_main_keys(cells, points), "strip"]
+    reported = cells.reported
+    keys = ["name", "resolution", "kernel", *varying(reported), *_main_keys(cells, reported), "strip"]
     keys += [key for key in SELDOM if _any(cells, key)]
-    keys += ["flags"] if any(point.flags for point in points) else []
-    keys += ["reason"] if any(point.status != "ok" for point in points) else []
-    caption = f"All {counted(len(points), 'cell')}." if len(points) != 1 else "The only cell."
-    if len(points) > MOST_ROWS:
+    keys += ["flags"] if any(cell.flags for cell in reported) else []
+    keys += ["reason"] if any(cell.status != "ok" for cell in reported) else []
+    caption = f"All {counted(len(reported), 'cell')}." if len(reported) != 1 else "The only cell."
+    if len(reported) > MOST_ROWS:
         caption = (
-            f"The first {MOST_ROWS} of {len(points)} cells. The rest shows where scripts run; "
+            f"The first {MOST_ROWS} of {len(reported)} cells. The rest shows where scripts run; "
             "`benchsuite extract` on this file gives all of them."
         )
-    caption += stated(" Brackets: 95 % confidence intervals.", (point.latency for point in points))
-    if any(len(point.rounds_s) > 1 for point in points):
+    caption += stated(" Brackets: 95 % confidence intervals.", (cell.latency for cell in reported))
+    if any(len(cell.rounds_s) > 1 for cell in reported):
         caption += f" Rounds: the median of each in order, up to {strips.REACH} off that of the cell."
-    if not all(point.exact for point in points):
+    if not all(cell.exact for cell in reported):
         caption += " ≥: a lower bound, since the counter has no rule for some operators."
-    shown = [_column(cells, key, points, {}) for key in keys]
-    return _table(caption, shown, points[:MOST_ROWS], prefix)
+    shown = [_column(cells, key, reported, {}) for key in keys]
+    return _table(caption, shown, reported[:MOST_ROWS], prefix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,74 +210,66 @@ class _Shown:
     """A column: its head, and what it shows of a cell."""
 
     head: Header
-    show: Callable[[Point], TableCell]
+    show: Callable[[ReportedCell], TableCell]
 
 
 def _table(
-    caption: str, columns: Sequence[_Shown], points: Sequence[Point], prefix: str | None = None
+    caption: str, columns: Sequence[_Shown], cells: Sequence[ReportedCell], prefix: str | None = None
 ) -> Table:
     rows = tuple(
         Row(
-            tuple(column.show(point) for column in columns),
-            id=None if prefix is None else f"{prefix}{point.cell}",
-            failed=point.status != "ok",
+            tuple(column.show(cell) for column in columns),
+            id=None if prefix is None else f"{prefix}{cell.id}",
+            failed=cell.status != "ok",
         )
-        for point in points
+        for cell in cells
     )
     return Table(caption, tuple(column.head for column in columns), rows, sortable=True)
 
 
-def _main_keys(cells: Cells, points: Sequence[Point]) -> list[str]:
+def _main_keys(cells: Cells, reported: Sequence[ReportedCell]) -> list[str]:
     keys = list(MAIN)
     if _any(cells, "busy_s"):
         keys.insert(keys.index("latency_s") + 1, "busy_s")  # beside the wall time that it explains
-    known = cells.reference is not None and any(point.relative.known for point in points)
+    known = cells.reference is not None and any(cell.relative.known for cell in reported)
     return [*keys, "relative"] if known else keys
 
 
-def _measure(cells: Cells, column: FrameColumn, points: Sequence[Point]) -> _Shown:
+def _measure(cells: Cells, column: FrameColumn, reported: Sequence[ReportedCell]) -> _Shown:
     """A quantity in the one unit that suits it; latencies and ratios with their intervals."""
     unit = "" if column.unit == "MAC" else column.unit
     factor = 1.0
     if column.unit in ("MAC", "s", "B", "J") or column.key == "params":
-        factor, unit = scale_of((_value(point, column.key).value for point in points), unit)
+        factor, unit = scale_of((_value(cell, column.key).value for cell in reported), unit)
 
-    def show(point: Point) -> TableCell:
-        value = _value(point, column.key)
+    def show(cell: ReportedCell) -> TableCell:
+        value = _value(cell, column.key)
         if not value.known:
             return TableCell("–")
         if column.key in ("latency_s", "relative"):
-            own = column.key == "relative" and point.name == cells.reference
+            own = column.key == "relative" and cell.name == cells.reference
             return TableCell("1" if own else spread(value.value, value.lo, value.hi, factor), value.value)
-        bound = "≥ " if column.key == "macs" and not point.exact else ""
+        bound = "≥ " if column.key == "macs" and not cell.exact else ""
         return TableCell(bound + fixed(value.value / factor, 4), value.value)
 
     text = f"{column.label} ({unit})" if unit else column.label
     return _Shown(Header(text, numeric=True, better=column.better), show)
 
 
-def _value(point: Point, key: str) -> Value:
+def _value(cell: ReportedCell, key: str) -> Value:
     """A quantity of a cell, with its interval where that is shown."""
-    return point.relative if key == "relative" else point.metrics[key]
+    return cell.relative if key == "relative" else cell.metrics[key]
 
 
 def _any(cells: Cells, key: str) -> bool:
-    return any(_value(point, key).known for point in cells.points)
-
-
-def _resolution(point: Point) -> TableCell:
-    return TableCell(pixels(point.resolution).removesuffix(" px"), math.prod(point.size))
-
-
-def _kernel(point: Point) -> TableCell:
-    return TableCell(kernel_ran(point.kernel, backends_of(point.measured.record)))
+    return any(_value(cell, key).known for cell in cells.reported)
 
 
 def _condition(key: str) -> _Shown:
     row = CONDITIONS[key]
 
-    def show(point: Point) -> TableCell:
-        value = point.settings[key]
+    def show(cell: ReportedCell) -> TableCell:
+        value = cell.settings[key]
         if value is None:
             return TableCell("–", None if row.worded else 0)
         text = row.phrase(value) if key == "mode" else str(value)
@@ -291,26 +278,26 @@ def _condition(key: str) -> _Shown:
     return _Shown(Header(row.label, numeric=not row.worded), show)
 
 
-def _rounds(point: Point) -> TableCell:
-    medians = point.rounds_s
+def _rounds(cell: ReportedCell) -> TableCell:
+    medians = cell.rounds_s
     if len(medians) < 2:
         return TableCell("–")
     factor, unit = scale_of(medians, "s")
     text = f"{', '.join(fixed(median / factor, 3) for median in medians)} {unit}"
-    return TableCell(text, max(medians) / min(medians), strips.strip(medians, point.latency.value, text))
+    return TableCell(text, max(medians) / min(medians), strips.strip(medians, cell.latency.value, text))
 
 
-def _flags(point: Point) -> TableCell:
-    words = [word.replace("_", " ") for word in point.flags]
+def _flags(cell: ReportedCell) -> TableCell:
+    words = [word.replace("_", " ") for word in cell.flags]
     marks = (
         Markup('<abbr title="{}">{}</abbr>').format(FLAGS.get(flag, ""), word)
-        for flag, word in zip(point.flags, words, strict=True)
+        for flag, word in zip(cell.flags, words, strict=True)
     )
     return TableCell(", ".join(words), shown=Markup(", ").join(marks))
 
 
-def _status(point: Point) -> TableCell:
-    record, word = point.measured.record, STATUS_WORDS[point.status]
+def _status(cell: ReportedCell) -> TableCell:
+    record, word = cell.measured.record, STATUS_WORDS[cell.status]
     reason = " ".join((record.reason or "").split())
     reason = reason if len(reason) <= MOST_REASON else f"{reason[: MOST_REASON - 1]}…"
     text = f"{word}: {reason}" if reason else word
@@ -318,18 +305,21 @@ def _status(point: Point) -> TableCell:
 
 
 _OWN: Mapping[str, _Shown] = {
-    "resolution": _Shown(Header("Resolution (px)", numeric=True), _resolution),
+    "resolution": _Shown(
+        Header("Resolution (px)", numeric=True),
+        lambda cell: TableCell(pixels(cell.resolution).removesuffix(" px"), math.prod(cell.size)),
+    ),
     "kernel": _Shown(
         Header("Kernel"),
-        _kernel,
+        lambda cell: TableCell(kernel_ran(cell.kernel, backends_of(cell.measured.record))),
     ),
     "strip": _Shown(Header("Rounds", numeric=True), _rounds),
     "flags": _Shown(Header("Flags"), _flags),
-    "status": _Shown(Header("Status"), lambda point: TableCell(STATUS_WORDS[point.status])),
+    "status": _Shown(Header("Status"), lambda cell: TableCell(STATUS_WORDS[cell.status])),
     "reason": _Shown(Header("Status"), _status),
 }
 """Columns that are no measure and no condition; "strip" shows rounds, "reason" the status with its reason."""
 
 
-def _speed(point: Point) -> float:
-    return point.throughput.value if point.throughput.known else 0.0
+def _fastest_first(cell: ReportedCell) -> float:
+    return -cell.throughput.value if cell.throughput.known else math.inf

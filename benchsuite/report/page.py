@@ -11,7 +11,7 @@ from types import ModuleType
 
 from markupsafe import Markup
 
-from benchsuite.format import byte_size, si
+from benchsuite.format import byte_size, counted, joined, scale_of, si, spread
 from benchsuite.report import claims_panel, comparison_page, method, names, numbers, reliability, theme
 from benchsuite.report.answer import answer, asked, of_group
 from benchsuite.report.cells import Cells, progress, read
@@ -23,12 +23,12 @@ from benchsuite.report.figures.layout import DEFAULT
 from benchsuite.report.figures.of_run import write_all
 from benchsuite.report.figures.on_page import FigureWriter
 from benchsuite.report.machine_table import machine_table
-from benchsuite.report.points import Point
 from benchsuite.report.ranking import speed
+from benchsuite.report.reported_cells import ReportedCell
 from benchsuite.report.svg import FigurePart, StyleSheet
 from benchsuite.report.tables import Section, Table
 from benchsuite.report.templating import filled, write
-from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, scale_of, spread
+from benchsuite.report.words import STATUS_WORDS, pixels
 from benchsuite.results.store import ANALYSES, Run
 from benchsuite.scenario.titles import fitted
 
@@ -163,10 +163,10 @@ def build(runs: Sequence[Run]) -> Page:
 
 
 def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -> RunPart:
-    run, points = cells.run, cells.points
+    run, reported = cells.run, cells.reported
     scenario = run.scenario
     title = fitted(str(scenario.get("title") or scenario.get("name") or run.path.name), scenario)
-    tips = {point.cell: tip(point) for point in points}
+    tips = {cell.id: tip(cell) for cell in reported}
     wanted = sections(scenario)
     with_table = TABLE in wanted
     drawn = FigureWriter(cells, tips, sheet, key, prefix if with_table else None).write(wanted)
@@ -182,7 +182,7 @@ def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -
     others += [
         Fold(f"{key}-fold-{kind.kind}", kind.title, figures=figures) for kind, figures in drawn.folded.items()
     ]
-    measured = [point.measured for point in points]
+    measured = [cell.measured for cell in reported]
     machines = machines_of(run, [one.record for one in measured])
     return RunPart(
         key=key,
@@ -198,7 +198,7 @@ def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -
         others=others,
         undrawn=drawn.undrawn,
         numbers=numbers.all_cells(cells, prefix) if with_table else None,
-        names=names.names_table(points),
+        names=names.names_table(reported),
         analyses=(
             analyses().section(run.path, f"{key}-analyses", sheet)
             if (run.path / ANALYSES).exists()
@@ -232,32 +232,32 @@ def sections(scenario: Mapping[str, object]) -> list[str]:
 
 def _summary(cells: Cells) -> str:
     """72 cells, 67 measured; NVIDIA H200; cuda, fp16, inference; 2026-01-05."""
-    run, number = cells.run, len(cells.points)
-    measured = sum(point.status == "ok" for point in cells.points)
+    run, number = cells.run, len(cells.reported)
+    measured = sum(cell.status == "ok" for cell in cells.reported)
     whole = measured == number and not cells.gaps
     machine, torch, date = measured_on(run)
     parts = [
         counted(number, "cell") + (", all measured" if whole else f", {measured} measured"),
         machine,
         torch,
-        describe(shared(cells.points)) if cells.points else "",
+        describe(shared(cells.reported)) if cells.reported else "",
         date,
     ]
     return " · ".join(part for part in parts if part)
 
 
-def tip(point: Point) -> str:
+def tip(cell: ReportedCell) -> str:
     """All about one cell in a line, shown when the pointer rests on its mark."""
-    where = f"{point.name}, {pixels(point.resolution)}, {point.kernel}"
-    if not point.latency.known:
-        return f"{where}: {STATUS_WORDS[point.status]}"
-    latency = point.latency
+    where = f"{cell.name}, {pixels(cell.resolution)}, {cell.kernel}"
+    if not cell.latency.known:
+        return f"{where}: {STATUS_WORDS[cell.status]}"
+    latency = cell.latency
     factor, unit = scale_of([latency.value], "s")
-    memory = point.metrics["peak_memory_bytes"].value
+    memory = cell.metrics["peak_memory_bytes"].value
     texts = [
         spread(latency.value, latency.lo, latency.hi, factor, unit),
-        speed(point).partition(" [")[0],
-        "" if math.isnan(point.macs) else f"{si(point.macs)} MACs",
+        speed(cell).partition(" [")[0],
+        "" if math.isnan(cell.macs) else f"{si(cell.macs)} MACs",
         "" if math.isnan(memory) else byte_size(memory),
     ]
     return f"{where}: {', '.join(text for text in texts if text)}"

@@ -2,7 +2,7 @@
 
 Every two cells of a group at one resolution are a question, and those of a group are one family, so that no
 two places of a page decide the same pair in different ways. A ranking has the timed cells of one kernel at
-one resolution; a mixer that has nothing to fuse is ranked under every kernel (`points.counting`).
+one resolution; a mixer that has nothing to fuse is ranked under every kernel (`reported_cells.counting`).
 
 Claims are a family of their own (`findings.claims`). They were asked before the run, with an edge of their
 own ("at least 1.2 times as fast"): among the hundreds of pairs of a ranking, which nobody named beforehand, a
@@ -18,9 +18,18 @@ from itertools import combinations, product, takewhile
 
 import numpy as np
 
+from benchsuite.format import joined, rate
 from benchsuite.report.comparable_groups import ComparableGroup
-from benchsuite.report.points import MISSING, Point, Value, counting, grouped, kernels_of, resolutions_of
-from benchsuite.report.words import joined, pixels, rate
+from benchsuite.report.reported_cells import (
+    MISSING,
+    ReportedCell,
+    Value,
+    counting,
+    grouped,
+    kernels_of,
+    resolutions_of,
+)
+from benchsuite.report.words import pixels
 from benchsuite.stats.evidence import (
     LEAST_ROUNDS,
     Decision,
@@ -51,35 +60,35 @@ class Order:
 
     places: Mapping[str, tuple[Family, int | str]]
 
-    def between(self, one: Point, other: Point) -> Decision:
+    def between(self, one: ReportedCell, other: ReportedCell) -> Decision:
         """The speed of one cell over that of another: "above" where it is faster.
 
         Raises:
             KeyError: they are no pair of one family.
         """
         if not self._paired(one, other):
-            raise KeyError((one.cell, other.cell))
-        return self.places[one.cell][0].decide(_question(one, other))
+            raise KeyError((one.id, other.id))
+        return self.places[one.id][0].decide(_question(one, other))
 
-    def side(self, one: Point, other: Point) -> Side:
+    def side(self, one: ReportedCell, other: ReportedCell) -> Side:
         """`between` in a word."""
         return self.between(one, other).side
 
-    def faster(self, one: Point, other: Point) -> bool:
+    def faster(self, one: ReportedCell, other: ReportedCell) -> bool:
         """True if one cell is faster than another, surely and by more than the noise; False for cells that
         are no pair, as those without times."""
         return self._paired(one, other) and self.side(one, other) == "above"
 
-    def _paired(self, one: Point, other: Point) -> bool:
-        place = self.places.get(one.cell)
-        return place is not None and place == self.places.get(other.cell) and one.cell != other.cell
+    def _paired(self, one: ReportedCell, other: ReportedCell) -> bool:
+        place = self.places.get(one.id)
+        return place is not None and place == self.places.get(other.id) and one.id != other.id
 
 
-def _question(one: Point, other: Point) -> Question:
+def _question(one: ReportedCell, other: ReportedCell) -> Question:
     return Question(ratio(one, other), noise=max(one.noise, other.noise))
 
 
-def log_multiples(one: Point, other: Point) -> list[float]:
+def log_multiples(one: ReportedCell, other: ReportedCell) -> list[float]:
     """Logarithms of the speed of one cell over that of another of the same run, in each round.
 
     Empty where the two were timed by different processes: those of two sessions or allocators.
@@ -89,7 +98,7 @@ def log_multiples(one: Point, other: Point) -> list[float]:
     return [mine - its for mine, its in zip(one.log_speeds, other.log_speeds, strict=False)]
 
 
-def ratio(one: Point, other: Point) -> Ratio:
+def ratio(one: ReportedCell, other: ReportedCell) -> Ratio:
     """Speed of one cell over that of another of the same run; both were timed.
 
     Rounds are paired where they were of the same processes (`stats.evidence.paired`). Else the drift of the
@@ -98,11 +107,11 @@ def ratio(one: Point, other: Point) -> Ratio:
     logs = log_multiples(one, other)
     if len(logs) >= LEAST_ROUNDS:
         return ratio_of(logs)
-    mine, its = ([math.exp(-log) for log in point.log_speeds] for point in (one, other))
+    mine, its = ([math.exp(-log) for log in cell.log_speeds] for cell in (one, other))
     return paired(its, mine) if logs else unpaired(its, mine, joint_drift(one, other))
 
 
-def joint_drift(one: Point, other: Point) -> float:
+def joint_drift(one: ReportedCell, other: ReportedCell) -> float:
     """That of the machine that drifts more; NaN where one is unknown."""
     return math.nan if math.isnan(one.drift) else max(other.drift, one.drift)
 
@@ -114,30 +123,30 @@ def as_value(found: Ratio | Decision) -> Value:
     return Value(found.value, *found.interval())
 
 
-def relative_speed(point: Point, base: Point) -> Value:
+def relative_speed(cell: ReportedCell, base: ReportedCell) -> Value:
     """The speed of a cell as a multiple of another's, with its interval; missing unless both were timed."""
-    if not (point.rounds_s and base.rounds_s):
+    if not (cell.rounds_s and base.rounds_s):
         return MISSING
-    return Value(1.0) if point is base else as_value(ratio(point, base))
+    return Value(1.0) if cell is base else as_value(ratio(cell, base))
 
 
-def among(cells: Sequence[Point]) -> Order:
+def among(cells: Sequence[ReportedCell]) -> Order:
     """The order of cells that can be compared, of every two timed ones at the same resolution: one family."""
-    timed = grouped((point for point in cells if point.rounds_s), lambda point: point.resolution)
+    timed = grouped((cell for cell in cells if cell.rounds_s), lambda cell: cell.resolution)
     family = Family.of([p for here in timed.values() for p in _p_values(here)])
-    return Order({point.cell: (family, resolution) for resolution, here in timed.items() for point in here})
+    return Order({cell.id: (family, resolution) for resolution, here in timed.items() for cell in here})
 
 
-def _p_values(cells: Sequence[Point]) -> Iterator[float]:
+def _p_values(cells: Sequence[ReportedCell]) -> Iterator[float]:
     """The p-value of every pair of these timed cells that has an interval, as `Family.decide` has it.
 
     Pairs of the same processes are reckoned as arrays: a run of 10,000 cells has half a million.
     """
-    alike = grouped(cells, lambda point: (point.session, point.settings["allocator"]))
+    alike = grouped(cells, lambda cell: (cell.session, cell.settings["allocator"]))
     for part in alike.values():
-        logs = np.full((len(part), max(len(point.log_speeds) for point in part)), np.nan)
-        for row, point in zip(logs, part, strict=True):
-            row[: len(point.log_speeds)] = point.log_speeds
+        logs = np.full((len(part), max(len(cell.log_speeds) for cell in part)), np.nan)
+        for row, cell in zip(logs, part, strict=True):
+            row[: len(cell.log_speeds)] = cell.log_speeds
         one, other = np.triu_indices(len(part), 1)
         multiples = logs[one] - logs[other]
         rounds = np.count_nonzero(~np.isnan(multiples), axis=1)
@@ -167,17 +176,17 @@ class Ranking:
 
     kernel: str
     resolution: int | str
-    cells: tuple[Point, ...]
+    cells: tuple[ReportedCell, ...]
     order: Order
 
     @property
-    def leaders(self) -> tuple[Point, ...]:
+    def leaders(self) -> tuple[ReportedCell, ...]:
         """Those that may be fastest."""
         return candidates(self.cells, self.order)
 
-    def named(self, name: str | None) -> Point | None:
+    def named(self, name: str | None) -> ReportedCell | None:
         """The cell of this name; None if it was not timed."""
-        return next((point for point in self.cells if point.name == name), None)
+        return next((cell for cell in self.cells if cell.name == name), None)
 
     @property
     def open(self) -> str:
@@ -190,7 +199,7 @@ class Ranking:
         return not any(p.unfinished for p in self.cells if p.kernel == self.kernel)
 
     @property
-    def countable(self) -> list[Point]:
+    def countable(self) -> list[ReportedCell]:
         """The cells that can be ranked by MACs: those with an exact count."""
         return [p for p in self.cells if p.exact and not math.isnan(p.macs)]
 
@@ -200,7 +209,7 @@ class Ranking:
         return f"{pixels(self.resolution)}, {self.kernel}"
 
 
-def candidates(cells: Sequence[Point], order: Order) -> tuple[Point, ...]:
+def candidates(cells: Sequence[ReportedCell], order: Order) -> tuple[ReportedCell, ...]:
     """Those of these timed cells that may be fastest, by median throughput, the highest first.
 
     It begins with the highest and ends before the first that is surely slower than that or not near it: one
@@ -211,39 +220,39 @@ def candidates(cells: Sequence[Point], order: Order) -> tuple[Point, ...]:
     return tuple(takewhile(lambda p: not order.faster(first, p) and _near(p, first), ranked))
 
 
-def places(cells: Sequence[Point], order: Order) -> dict[str, int]:
+def places(cells: Sequence[ReportedCell], order: Order) -> dict[str, int]:
     """Cell of one setting → 1 if it may be fastest, 2 if it may be the next, 0 if neither.
 
     All are 0 where nobody can say who is slower. Empty where fewer than two were timed or no cell has an
     interval, so that only medians can speak.
     """
-    timed = [point for point in cells if point.throughput.known]
-    if len(timed) < 2 or not any(point.throughput.bounded for point in timed):
+    timed = [cell for cell in cells if cell.throughput.known]
+    if len(timed) < 2 or not any(cell.throughput.bounded for cell in timed):
         return {}
-    found = dict.fromkeys((point.cell for point in timed), 0)
+    found = dict.fromkeys((cell.id for cell in timed), 0)
     first = candidates(timed, order)
-    rest = [point for point in timed if point not in first]
+    rest = [cell for cell in timed if cell not in first]
     if rest:
-        found |= {point.cell: 1 for point in first}
-        found |= {point.cell: 2 for point in candidates(rest, order)}
+        found |= {cell.id: 1 for cell in first}
+        found |= {cell.id: 2 for cell in candidates(rest, order)}
     return found
 
 
-def rankings(cells: Sequence[Point], order: Order) -> list[Ranking]:
+def rankings(cells: Sequence[ReportedCell], order: Order) -> list[Ranking]:
     """Every kernel and resolution at which at least two cells were timed."""
     timed = sorted((p for p in cells if p.throughput.known), key=lambda p: -p.throughput.value)
     every = []
     for kernel in kernels_of(timed):
-        mine = {point.cell for point in counting(cells, kernel)}
+        mine = {cell.id for cell in counting(cells, kernel)}
         for resolution in resolutions_of(p for p in timed if p.kernel == kernel):
-            here = tuple(p for p in timed if p.resolution == resolution and p.cell in mine)
+            here = tuple(p for p in timed if p.resolution == resolution and p.id in mine)
             every.append(Ranking(kernel, resolution, here, order))
     return [ranking for ranking in every if len(ranking.cells) > 1]
 
 
-def speed(point: Point) -> str:
+def speed(cell: ReportedCell) -> str:
     """Throughput with its interval: "5,104 images/s [5,050, 5,150]"."""
-    value = point.throughput
+    value = cell.throughput
     if not value.bounded:
         return rate(value.value)
     lo, hi = (rate(end).removesuffix(" images/s") for end in (value.lo, value.hi))
@@ -260,31 +269,31 @@ def with_standings(groups: Iterable[ComparableGroup], order: Order) -> list[Comp
     groups = list(groups)
     for group in groups:
         placed = (p for p in group.cells if p.throughput.known and not math.isnan(p.macs))
-        for panel in grouped(placed, lambda point: point.resolution).values():
-            standing |= {point.cell: stand for point, stand in front_of(panel, order)}
+        for panel in grouped(placed, lambda cell: cell.resolution).values():
+            standing |= {cell.id: stand for cell, stand in front_of(panel, order)}
     return [
-        replace(group, cells=tuple(replace(p, standing=standing.get(p.cell)) for p in group.cells))
+        replace(group, cells=tuple(replace(p, standing=standing.get(p.id)) for p in group.cells))
         for group in groups
     ]
 
 
-def front_of(panel: Sequence[Point], order: Order) -> list[tuple[Point, Standing | None]]:
+def front_of(panel: Sequence[ReportedCell], order: Order) -> list[tuple[ReportedCell, Standing | None]]:
     """Place of each cell to the Pareto front of MACs against throughput among these."""
     panel = sorted(panel, key=lambda p: -p.throughput.value)  # what beats a cell is found at once
     stands = standings(
         [Candidate(cost=p.macs, exact=p.exact) for p in panel], lambda i, j: order.side(panel[i], panel[j])
     )
     return [
-        (point, None if stand == "possible" and not _may_be(point, panel) else stand)
-        for point, stand in zip(panel, stands, strict=True)
+        (cell, None if stand == "possible" and not _may_be(cell, panel) else stand)
+        for cell, stand in zip(panel, stands, strict=True)
     ]
 
 
-def _may_be(point: Point, panel: Sequence[Point]) -> bool:
+def _may_be(cell: ReportedCell, panel: Sequence[ReportedCell]) -> bool:
     """True if a cell may be on the front: it has an interval, and is near each that needs no more."""
-    cheaper = [other for other in panel if other.exact and other.macs <= point.macs]
-    return point.throughput.bounded and all(_near(point, other) for other in cheaper)
+    cheaper = [other for other in panel if other.exact and other.macs <= cell.macs]
+    return cell.throughput.bounded and all(_near(cell, other) for other in cheaper)
 
 
-def _near(point: Point, other: Point) -> bool:
-    return point.throughput.value >= NEAR * other.throughput.value
+def _near(cell: ReportedCell, other: ReportedCell) -> bool:
+    return cell.throughput.value >= NEAR * other.throughput.value

@@ -8,12 +8,11 @@ from statistics import median
 from typing import Any
 
 from benchsuite.findings.flags import FLAGS
-from benchsuite.format import si
+from benchsuite.format import counted, percentage, si, some, tiny
 from benchsuite.labels import equations
 from benchsuite.report.answer import deciding, failures, main_group
 from benchsuite.report.cells import Cells
-from benchsuite.report.points import Point, names_of
-from benchsuite.report.words import counted, percentage, some, tiny
+from benchsuite.report.reported_cells import ReportedCell, names_of
 from benchsuite.results.machine import drift_of, noise_of
 from benchsuite.results.record import Record
 
@@ -24,10 +23,10 @@ def summed_up(cells: Cells, machines: Sequence[Mapping[str, Any]]) -> list[str]:
     Args:
         machines: the environments that the records are from.
     """
-    timed = [point for point in cells.points if point.rounds_s]
+    timed = [cell for cell in cells.reported if cell.rounds_s]
     if not timed:
         return []
-    counts = sorted({len(point.rounds_s) for point in timed})
+    counts = sorted({len(cell.rounds_s) for cell in timed})
     rounds = " to ".join(dict.fromkeys(map(str, (counts[0], counts[-1]))))
     halves = [(p.latency.hi - p.latency.lo) / 2 / p.latency.value for p in timed if p.latency.bounded]
     agree = (
@@ -38,9 +37,9 @@ def summed_up(cells: Cells, machines: Sequence[Mapping[str, Any]]) -> list[str]:
     )
     noise = max((noise_of(machine) for machine in machines), default=0.0)
     floor = percentage(noise) if noise else "unknown (benchsuite selftest finds it)"
-    flagged = [point for point in timed if point.flags]
-    deciders = {point.cell for point in deciding(main_group(cells), cells.order)}
-    leaning = names_of(point for point in flagged if point.cell in deciders)
+    flagged = [cell for cell in timed if cell.flags]
+    deciders = {cell.id for cell in deciding(main_group(cells), cells.order)}
+    leaning = names_of(cell for cell in flagged if cell.id in deciders)
     inline = any(one.get("executor") == "inline" for one in machines)
     where = (
         f"{'round' if counts == [1] else 'rounds'} in the caller's own process"
@@ -50,12 +49,12 @@ def summed_up(cells: Cells, machines: Sequence[Mapping[str, Any]]) -> list[str]:
     texts = (
         f"Each cell was timed in {rounds} {where}{agree}; noise floor of the machine {floor}.",
         _warned(timed, flagged, leaning),
-        failures(cells.points),
+        failures(cells.reported),
     )
     return [text for text in texts if text]
 
 
-def _warned(timed: Sequence[Point], flagged: Sequence[Point], leaning: Sequence[str]) -> str:
+def _warned(timed: Sequence[ReportedCell], flagged: Sequence[ReportedCell], leaning: Sequence[str]) -> str:
     """Sentence on the cells with warnings, and on those of them that the answer rests on."""
     if not flagged:
         return "No cell has a warning."

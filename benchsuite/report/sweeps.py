@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from benchsuite.labels import argument
 from benchsuite.report.columns import AXES, SHAPE
 from benchsuite.report.comparable_groups import split
-from benchsuite.report.points import Point, grouped, resolutions_of
+from benchsuite.report.reported_cells import ReportedCell, grouped, resolutions_of
 
 LEAST = 3
 """Values that a line needs: with two there is a difference, but no course."""
@@ -30,7 +30,7 @@ class Spot:
     """A cell and where it stands on the axis."""
 
     at: float
-    point: Point
+    cell: ReportedCell
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class AxisLine:
     @property
     def known(self) -> list[Spot]:
         """Those that were timed."""
-        return [spot for spot in self.spots if spot.point.throughput.known]
+        return [spot for spot in self.spots if spot.cell.throughput.known]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,9 @@ class AxisSweep:
         return argument(self.axis) if self.is_parameter else AXES[self.axis]
 
     @property
-    def cells(self) -> list[Point]:
+    def cells(self) -> list[ReportedCell]:
         """All cells, line by line."""
-        return [spot.point for line in self.lines for spot in line.spots]
+        return [spot.cell for line in self.lines for spot in line.spots]
 
     @property
     def is_parameter(self) -> bool:
@@ -84,94 +84,90 @@ class AxisSweep:
         return self.axis not in SWEPT
 
 
-_Place = Callable[[Point], tuple[str, float, object] | None]
-"""Of a cell on an axis: the name of its line, its value, and what else must be equal; None for no place."""
+_Places = Mapping[str, tuple[str, float, object]]
+"""Cell → its place on an axis: the name of its line, its value, and what else must be equal."""
 
 
-def over_resolution(cells: Sequence[Point]) -> AxisSweep | None:
+def over_resolution(cells: Sequence[ReportedCell]) -> AxisSweep | None:
     """Cells that can be compared, over resolution, a line a name and kernel; None for one resolution."""
     if len(resolutions_of(cells)) < 2:
         return None
-    spots = [Spot(_side(point), point) for point in sorted(cells, key=lambda p: (math.prod(p.size), p.size))]
-    lines = grouped(spots, lambda spot: (spot.point.name, spot.point.kernel))
+    spots = [Spot(_side(cell), cell) for cell in sorted(cells, key=lambda p: (math.prod(p.size), p.size))]
+    lines = grouped(spots, lambda spot: (spot.cell.name, spot.cell.kernel))
     found = (AxisLine(name, kernel, "", tuple(spots)) for (name, kernel), spots in lines.items())
     return AxisSweep(RESOLUTION, "", "", tuple(found))
 
 
-def _side(point: Point) -> float:
+def _side(cell: ReportedCell) -> float:
     """Side of a square of as many pixels."""
-    return math.sqrt(math.prod(point.size))
+    return math.sqrt(math.prod(cell.size))
 
 
-def sweeps(cells: Sequence[Point]) -> list[AxisSweep]:
+def sweeps(cells: Sequence[ReportedCell]) -> list[AxisSweep]:
     """Every sweep of a run over another axis: those of cells first, then parameters in alphabetical order."""
     every: list[AxisSweep] = []
     for axis in SWEPT[1:]:
-        every += _over(cells, axis, _condition(axis))
-    for axis, place in _parameters(cells):
-        every += _over(cells, axis, place)
+        values = ((cell, cell.settings[axis]) for cell in cells)
+        placed = {p.id: (p.name, float(value), None) for p, value in values if value is not None}
+        every += _over(cells, axis, placed)
+    for axis, places in _parameters(cells):
+        every += _over(cells, axis, places)
     return every
 
 
-def _condition(axis: str) -> _Place:
-    def place(point: Point) -> tuple[str, float, object] | None:
-        value = point.settings[axis]
-        return None if value is None else (point.name, float(value), None)
-
-    return place
-
-
-def _over(cells: Sequence[Point], axis: str, place: _Place) -> list[AxisSweep]:
-    placed = {point.cell: spot for point in cells if (spot := place(point)) is not None}
+def _over(cells: Sequence[ReportedCell], axis: str, placed: _Places) -> list[AxisSweep]:
     if len({at for _, at, _ in placed.values()}) < LEAST:
         return []
+
+    def line(cell: ReportedCell) -> tuple[Any, ...]:
+        name, _, others = placed[cell.id]
+        shape = (cell.settings[key] for key in SHAPE if key != axis)
+        return name, cell.kernel, cell.resolution, others, *shape
+
     every: list[AxisSweep] = []
-    groups = split([point for point in cells if point.cell in placed], over=axis)
+    groups = split([cell for cell in cells if cell.id in placed], over=axis)
     for group in groups:
-        lines: dict[tuple[Any, ...], list[Spot]] = {}
-        for point in group.cells:
-            name, at, others = placed[point.cell]
-            shape = tuple(point.settings[key] for key in SHAPE if key != axis)
-            lines.setdefault((name, point.kernel, point.resolution, others, *shape), []).append(
-                Spot(at, point)
-            )
-        kept = tuple(
-            AxisLine(name, kernel, spots[0].point.resolution, tuple(sorted(spots, key=lambda spot: spot.at)))
-            for (name, kernel, *_), spots in lines.items()
-            if len({spot.at for spot in spots}) >= LEAST and any(s.point.throughput.known for s in spots)
-        )
-        if kept:
-            every.append(AxisSweep(axis, group.conditions, group.title if len(groups) > 1 else "", kept))
+        lines = []
+        for (name, kernel, resolution, *_), alike in grouped(group.cells, line).items():
+            spots = sorted((Spot(placed[p.id][1], p) for p in alike), key=lambda spot: spot.at)
+            if len({spot.at for spot in spots}) >= LEAST and any(p.throughput.known for p in alike):
+                lines.append(AxisLine(name, kernel, resolution, tuple(spots)))
+        if lines:
+            apart = group.title if len(groups) > 1 else ""
+            every.append(AxisSweep(axis, group.conditions, apart, tuple(lines)))
     return every
 
 
-def _parameters(cells: Sequence[Point]) -> Iterator[tuple[str, _Place]]:
-    """Every numeric argument that varies while all others stay, with the place of a cell on it."""
-    flat = {point.cell: dict(_flat(point.arguments)) for point in cells}
+def _parameters(cells: Sequence[ReportedCell]) -> Iterator[tuple[str, _Places]]:
+    """Every numeric argument that varies while all others stay, with the places of cells on it."""
+    flat = {cell.id: dict(_flat(cell.arguments)) for cell in cells}
     values: dict[str, set[float]] = {}
     for arguments in flat.values():
         for path, value in arguments.items():
             if isinstance(value, int | float) and not isinstance(value, bool):
                 values.setdefault(path, set()).add(float(value))
     for path in sorted(path for path, found in values.items() if len(found) >= LEAST):
-        rows: dict[tuple[str, str], list[Point]] = {}
-        for point in cells:
-            if path in flat[point.cell]:
-                others = {key: value for key, value in flat[point.cell].items() if key != path}
-                rows.setdefault((point.target, json.dumps(others, sort_keys=True)), []).append(point)
+        rows: dict[tuple[str, str], list[ReportedCell]] = {}
+        for cell in cells:
+            if path in flat[cell.id]:
+                others = {key: value for key, value in flat[cell.id].items() if key != path}
+                rows.setdefault((cell.target, json.dumps(others, sort_keys=True)), []).append(cell)
         leaf = path.rpartition(".")[2]
-        labels = _labels({key: part for key, part in rows.items()
-                          if len({flat[point.cell][path] for point in part}) >= LEAST}, leaf)  # fmt: skip
-        of_cell = {
-            point.cell: (label, float(flat[point.cell][path]), key)
-            for key, label in labels.items()
-            for point in rows[key]
+        courses = {
+            key: part for key, part in rows.items() if len({flat[cell.id][path] for cell in part}) >= LEAST
         }
-        if of_cell:
-            yield leaf, lambda point, of_cell=of_cell: of_cell.get(point.cell)  # type: ignore[misc]
+        labels = _labels(courses, leaf)
+        yield (
+            leaf,
+            {
+                cell.id: (labels[key], float(flat[cell.id][path]), key)
+                for key, part in courses.items()
+                for cell in part
+            },
+        )
 
 
-def _labels(rows: Mapping[tuple[str, str], Sequence[Point]], leaf: str) -> dict[tuple[str, str], str]:
+def _labels(rows: Mapping[tuple[str, str], Sequence[ReportedCell]], leaf: str) -> dict[tuple[str, str], str]:
     """(implementation, other arguments) → what its line is called.
 
     The name without the value if that is one name, "HiLo window_size=2"; else the implementation, which is
@@ -181,7 +177,7 @@ def _labels(rows: Mapping[tuple[str, str], Sequence[Point]], leaf: str) -> dict[
     for key, part in rows.items():
         bare = {
             " ".join(word for word in name.split() if not word.startswith(f"{leaf}="))
-            for name in dict.fromkeys(point.name for point in part)
+            for name in dict.fromkeys(cell.name for cell in part)
         }
         label = next(iter(bare)) if len(bare) == 1 else key[0]
         number = sum(other.partition(" #")[0] == label for other in labels.values()) + 1

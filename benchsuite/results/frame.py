@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from benchsuite.errors import UsageError
-from benchsuite.results.metrics import QUANTITIES, MeasuredCell, measured_cells
+from benchsuite.results.metrics import QUANTITIES, measured_cells
 from benchsuite.results.record import Record
 from benchsuite.results.store import Run
 from benchsuite.text import in_spreadsheet
@@ -45,11 +45,7 @@ def to_frame(
     Args:
         environments: session → its machine, for what is held against the machine.
     """
-    return tabulated(measured_cells(records, environments))
-
-
-def tabulated(cells: Sequence[MeasuredCell]) -> pd.DataFrame:
-    """The frame of cells that were read already; see `to_frame`."""
+    cells = measured_cells(records, environments)
     return pd.DataFrame(
         {
             key: pd.Series([column.of(one) for one in cells], dtype=column.dtype)

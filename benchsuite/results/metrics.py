@@ -99,6 +99,11 @@ class FrameColumn:
     better: Better = ""
     interval: tuple[str, str] | None = None
 
+    @property
+    def called(self) -> str:
+        """The label inside a sentence: "latency per step", but "MACs per image"."""
+        return self.label if self.label[1].isupper() else f"{self.label[0].lower()}{self.label[1:]}"
+
     def of(self, measured: MeasuredCell) -> Any:
         """The value; None where it is missing."""
         if callable(self.source):
@@ -238,7 +243,7 @@ QUANTITIES: Mapping[str, FrameColumn] = {
         FrameColumn("stride", "int64", "cell.stride"),
         FrameColumn("dim", "Int64", "cell.dim"),
         FrameColumn("num_heads", "Int64", "cell.num_heads"),
-        FrameColumn("trainable_params", "Int64", "cost.trainable_params"),
+        FrameColumn("trainable_params", "Int64", "cost.trainable_params", "Trainable parameters"),
         FrameColumn("macs_exact", "boolean", "cost.complete"),
         FrameColumn("dense_3x3_macs", "Int64", "cost.dense_3x3_macs"),
         FrameColumn("flops", "Int64", "cost.flops", "FLOPs per image (2 × MACs)", "FLOP"),

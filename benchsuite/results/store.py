@@ -64,6 +64,11 @@ class Run:
         if not self.environments:
             object.__setattr__(self, "environments", {1: self.environment})
 
+    @property
+    def tried(self) -> tuple[Record, ...]:
+        """The records of all cells that no rule excludes."""
+        return tuple(record for record in self.records if record.status != "skipped")
+
 
 def environment_file(session: int) -> str:
     """Name of the file that describes the machine of a session."""

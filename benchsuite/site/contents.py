@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from benchsuite.findings.history import Series, history
+from benchsuite.format import counted, joined
 from benchsuite.report.answer import answer
 from benchsuite.report.cells import read
 from benchsuite.report.method import command
-from benchsuite.report.points import Point, grouped, points
-from benchsuite.report.words import counted, joined
+from benchsuite.report.reported_cells import ReportedCell, grouped, reported_cells
 from benchsuite.results.machine import machine_name
 from benchsuite.results.store import Run
 from benchsuite.text import numbered, slug
@@ -67,14 +67,14 @@ class SiteCell:
         date: when the run began, ISO 8601.
     """
 
-    point: Point
+    cell: ReportedCell
     run: str
     date: str
 
     @property
     def machine(self) -> str:
         """Name of the machine that it was measured on."""
-        return str(self.point.settings["machine"])
+        return str(self.cell.settings["machine"])
 
 
 @dataclass(frozen=True)
@@ -99,14 +99,18 @@ def read_contents(runs: Mapping[str, Run]) -> Contents:
     told = [replace(one, apart=_apart(one, others)) for others in alike for one in others]
     return Contents(
         runs=tuple(sorted(told, key=lambda one: (one.date, one.name), reverse=True)),
-        cells=tuple(cell for name, run in runs.items() for cell in _cells(name, run)),
+        cells=tuple(
+            SiteCell(cell, name, str(run.environment.get("started_at") or ""))
+            for name, run in runs.items()
+            for cell in reported_cells(run.tried, run.environments)
+        ),
         series=tuple(history(runs.values())),
     )
 
 
 def site_run(name: str, run: Run) -> SiteRun:
     """Facts of a run for the index."""
-    records = [record for record in run.records if record.status != "skipped"]
+    records = run.tried
     measured = sum(record.status == "ok" for record in records)
     environment = run.environment
     machines = dict.fromkeys(machine_name(one) for one in run.environments.values())
@@ -135,12 +139,6 @@ def _apart(run: SiteRun, alike: Sequence[SiteRun]) -> str:
     own = facts[alike.index(run)]
     differing = [fact for fact in own if not all(fact in other for other in facts)]
     return ", ".join(differing if facts.count(own) == 1 else [*differing, run.name]) if len(alike) > 1 else ""
-
-
-def _cells(name: str, run: Run) -> Iterator[SiteCell]:
-    records = [record for record in run.records if record.status != "skipped"]
-    for point in points(records, run.environments):
-        yield SiteCell(point, name, str(run.environment.get("started_at") or ""))
 
 
 def addresses(words: list[str]) -> dict[str, str]:

@@ -10,15 +10,15 @@ from typing import Any
 from markupsafe import Markup
 
 from benchsuite.findings.history import Series
-from benchsuite.format import byte_size, si
+from benchsuite.format import byte_size, counted, joined, rate, scale_of, si, spread
 from benchsuite.labels import noun
 from benchsuite.report import comparison_page, templating
 from benchsuite.report.comparable_groups import describe, settings_of, shared
 from benchsuite.report.history_page import LEAST, named, percent, reasons, sections
-from benchsuite.report.points import Value, grouped
+from benchsuite.report.reported_cells import Value, grouped
 from benchsuite.report.svg import StyleSheet
 from benchsuite.report.tables import Row, Section, Table, TableCell, table
-from benchsuite.report.words import STATUS_WORDS, counted, joined, rate, scale_of, spread
+from benchsuite.report.words import STATUS_WORDS
 from benchsuite.results.store import Run
 from benchsuite.site.contents import Contents, SiteCell, SiteRun, addresses
 from benchsuite.site.pictures import chart, line
@@ -35,10 +35,10 @@ class Link:
 
 def pages(contents: Contents, runs: Mapping[str, Run]) -> dict[str, str]:
     """Every page but the reports, by path inside the site."""
-    mixers = addresses(sorted({cell.point.target for cell in contents.cells}))
-    of_target = grouped(contents.cells, lambda cell: cell.point.target)
+    mixers = addresses(sorted({cell.cell.target for cell in contents.cells}))
+    of_target = grouped(contents.cells, lambda cell: cell.cell.target)
     latest = {
-        (cell.machine, cell.point.cell): cell for cell in sorted(contents.cells, key=lambda cell: cell.date)
+        (cell.machine, cell.cell.id): cell for cell in sorted(contents.cells, key=lambda cell: cell.date)
     }
     on_machine = grouped(latest.values(), lambda cell: cell.machine)
     links = [_mixer_link(of_target[target], target, name) for target, name in mixers.items()]
@@ -69,9 +69,9 @@ def pages(contents: Contents, runs: Mapping[str, Run]) -> dict[str, str]:
 def _summary(contents: Contents) -> str:
     cells = contents.cells
     machines = len({cell.machine for cell in cells})
-    measured = sum(cell.point.status == "ok" for cell in cells)
-    targets = len({cell.point.target for cell in cells})
-    mixers = noun(cell.point.subject for cell in cells).counted(targets)
+    measured = sum(cell.cell.status == "ok" for cell in cells)
+    targets = len({cell.cell.target for cell in cells})
+    mixers = noun(cell.cell.subject for cell in cells).counted(targets)
     return (
         f"{counted(len(contents.runs), 'run')} on {counted(machines, 'machine')}: {mixers}, "
         f"{counted(measured, 'measured cell')}."
@@ -79,7 +79,7 @@ def _summary(contents: Contents) -> str:
 
 
 def _mixer_link(cells: Sequence[SiteCell], target: str, name: str) -> Link:
-    names = list(dict.fromkeys(cell.point.name for cell in cells))
+    names = list(dict.fromkeys(cell.cell.name for cell in cells))
     shown = joined(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     on = counted(len({cell.machine for cell in cells}), "machine")
     return Link(target, f"mixers/{name}.html", f"as {shown}; {on}" if names != [target] else on)
@@ -94,11 +94,11 @@ def _mixer(cells: Sequence[SiteCell], on_machine: Mapping[str, Sequence[SiteCell
     sheet = StyleSheet()
     machines = []
     for number, key in enumerate(dict.fromkeys(cell.machine for cell in cells), start=1):
-        here = [cell for cell in on_machine[key] if cell.point.target == target]
-        own, all_ = ([cell.point for cell in side] for side in (here, on_machine[key]))
+        here = [cell for cell in on_machine[key] if cell.cell.target == target]
+        own, all_ = ([cell.cell for cell in side] for side in (here, on_machine[key]))
         picture = chart(own, all_, f"chart-{number}", sheet)
         machines.append((here[0].machine, picture, _results(here, describe(shared(own)))))
-    word = noun(cell.point.subject for cell in cells).single
+    word = noun(cell.cell.subject for cell in cells).single
     summary = (
         f"A {word}, measured in {counted(len({cell.run for cell in cells}), 'run')} on "
         f"{counted(len(machines), 'machine')}. Where several runs have a cell, the latest is shown; seconds "
@@ -111,27 +111,29 @@ def _mixer(cells: Sequence[SiteCell], on_machine: Mapping[str, Sequence[SiteCell
 
 def _results(cells: Sequence[SiteCell], conditions: str) -> Table:
     def place(cell: SiteCell) -> tuple[Any, ...]:
-        point = cell.point
-        return point.name, point.kernel, point.size[0], point.settings["batch"]
+        reported = cell.cell
+        return reported.name, reported.kernel, reported.size[0], reported.settings["batch"]
 
     cells = sorted(cells, key=place)
-    found = [cell.point for cell in cells]
-    scale = scale_of((point.latency.value for point in found), "s")
+    found = [cell.cell for cell in cells]
+    scale = scale_of((reported.latency.value for reported in found), "s")
     rows = []
-    for cell, setting, point in zip(cells, settings_of(found), found, strict=True):
-        latency, memory = point.latency, point.metrics["peak_memory_bytes"]
+    for cell, setting, reported in zip(cells, settings_of(found), found, strict=True):
+        latency, memory = reported.latency, reported.metrics["peak_memory_bytes"]
         rows.append(
             Row(
                 (
-                    _linked(f"{point.name}, {setting}", f"../runs/{cell.run}/report.html#cell-{point.cell}"),
+                    _linked(
+                        f"{reported.name}, {setting}", f"../runs/{cell.run}/report.html#cell-{reported.id}"
+                    ),
                     _number(
                         latency,
                         spread(latency.value, latency.lo, latency.hi, *scale),
-                        STATUS_WORDS[point.status],
+                        STATUS_WORDS[reported.status],
                     ),
-                    _number(point.throughput, rate(point.throughput.value)),
+                    _number(reported.throughput, rate(reported.throughput.value)),
                     _number(memory, byte_size(memory.value)),
-                    _number(point.metrics["macs"], ("" if point.exact else "≥ ") + si(point.macs)),
+                    _number(reported.metrics["macs"], ("" if reported.exact else "≥ ") + si(reported.macs)),
                     TableCell(cell.run),
                     TableCell(cell.date[:10]),
                 ),

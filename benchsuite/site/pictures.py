@@ -6,10 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from statistics import fmean
 
 from markupsafe import Markup
 
 from benchsuite.findings.history import Series
+from benchsuite.format import counted, scale_of, spread
 from benchsuite.report.cells import read
 from benchsuite.report.comparable_groups import split
 from benchsuite.report.figures import KINDS
@@ -17,10 +19,9 @@ from benchsuite.report.figures.choose import FigureRequest
 from benchsuite.report.figures.layout import HALF, PAGE
 from benchsuite.report.figures.of_run import drawings
 from benchsuite.report.history_page import percent
-from benchsuite.report.points import Point, names_of
+from benchsuite.report.reported_cells import ReportedCell, names_of
 from benchsuite.report.svg import StyleSheet, View, inline
 from benchsuite.report.theme import DARK, LIGHT, looks
-from benchsuite.report.words import counted, scale_of, spread
 from benchsuite.results.store import Run
 
 WIDTH, HEIGHT, EDGE = 160, 36, 4
@@ -41,7 +42,9 @@ def thumbnail(run: Run) -> bytes | None:
     return _file(svg, str(sheet.css())).encode()
 
 
-def chart(own: Sequence[Point], everyone: Sequence[Point], key: str, sheet: StyleSheet) -> View | None:
+def chart(
+    own: Sequence[ReportedCell], everyone: Sequence[ReportedCell], key: str, sheet: StyleSheet
+) -> View | None:
     """A mixer over resolution; of one size, its place among all that was measured in the same conditions.
 
     Call it with `theme.applied()`.
@@ -54,7 +57,7 @@ def chart(own: Sequence[Point], everyone: Sequence[Point], key: str, sheet: Styl
     drawing = KINDS["scaling"].draw(FigureRequest(cells, looks(names_of(cells)), PAGE))
     if drawing is None:
         group = next(group.cells for group in split(everyone) if cells[0] in group.cells)
-        beside = [point for point in group if point.resolution == cells[0].resolution]
+        beside = [cell for cell in group if cell.resolution == cells[0].resolution]
         mine = names_of(cells)
         style = looks(names_of(beside)).items()
         told = {name: replace(look, reference=name in mine) for name, look in style}
@@ -93,7 +96,7 @@ def line(series: Series) -> Markup:
     places = [step.at for step in series.trend.steps]
     ends = [0, *places, len(logs)]
     levels = "".join(
-        f'<polyline class="level" points="{at(a, _mean(logs[a:b]))} {at(b - 1, _mean(logs[a:b]))}"/>'
+        f'<polyline class="level" points="{at(a, fmean(logs[a:b]))} {at(b - 1, fmean(logs[a:b]))}"/>'
         for a, b in pairwise(ends)
         if places
     )
@@ -116,7 +119,3 @@ def _label(series: Series) -> str:
     text = f"{counted(len(times), 'run')}, {ends}{spread(max(times), math.nan, math.nan, factor, unit)}"
     steps = [f"{percent(shift.step.size)} at {shift.revisions}" for shift in series.shifts]
     return "; ".join([text, *steps])
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

@@ -11,6 +11,7 @@ from benchsuite.report.page import render
 from benchsuite.report.templating import write
 from benchsuite.results.store import REPORT, find_runs, read_run
 from benchsuite.site.contents import SiteRun, site_run
+from benchsuite.text import in_markdown, without_options
 
 README = "README.md"
 BEGIN, END = "<!-- runs: made by make reports -->", "<!-- /runs -->"
@@ -68,18 +69,9 @@ def table(runs: Sequence[SiteRun]) -> str:
 
 def _bare(command: str) -> str:
     """The command without what says only where its output went."""
-    words, kept = iter(shlex.split(command)), []
-    for word in words:
-        if word == "--out":
-            next(words, None)
-        elif word not in ("-q", "--quiet") and not word.startswith("--out="):
-            kept.append(word)
-    return shlex.join(kept)
+    return shlex.join(without_options(shlex.split(command), ("--out",), ("-q", "--quiet")))
 
 
 def _escaped(text: str) -> str:
-    """Text of a user in a cell of a Markdown table."""
-    text = " ".join(text.split())
-    for character, escape in (("&", "&amp;"), ("<", "&lt;"), ("\\", "\\\\"), ("|", "\\|"), ("[", "\\[")):
-        text = text.replace(character, escape)
-    return text
+    """Text of a user in a cell of a Markdown table, where it begins no link."""
+    return in_markdown(text).replace("[", "\\[")

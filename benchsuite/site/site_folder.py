@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from benchsuite.errors import UsageError, did_you_mean
+from benchsuite.format import some
 from benchsuite.report import templating
-from benchsuite.report.words import some
 from benchsuite.results.codec import encode
 from benchsuite.results.store import RECORDS, SCENARIO, Run, environment_file, read_run
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from benchsuite.api.results import load
-from benchsuite.report.points import Value, points
+from benchsuite.report.reported_cells import Value, reported_cells
 from benchsuite.results.record import Record
 from benchsuite.results.store import RunWriter
 from benchsuite.scenario.expand import expand
@@ -103,7 +103,7 @@ def test_ratios_are_paired_by_round_with_the_reference_on_the_same_kernel(
     ]
     run = load(folder(tmp_path / "run", records))
     assert agreement.reference_of(run) == "MSA"
-    (found,) = agreement.ratios(points(run.records), "MSA").values()  # MSA has no sdpa here
+    (found,) = agreement.ratios(reported_cells(run.records), "MSA").values()  # MSA has no sdpa here
     assert (found.value, found.lo, found.hi) == pytest.approx((2.0, 2.0, 2.0))
 
 
@@ -112,7 +112,7 @@ def test_verdicts_of_a_run_are_those_of_claims_of_the_fastest_and_of_kernels(
 ) -> None:
     records = [timed("HiLo", FAST), timed("MSA", SLOW), timed("MSA", FAST, kernel="sdpa")]
     run = load(folder(tmp_path / "run", records))
-    cells = points(run.records)
+    cells = reported_cells(run.records)
     assert list(agreement.claims(run).values()) == ["holds"]
     # On sdpa HiLo, which has no other kernel, stands beside MSA and is as fast.
     assert list(agreement.fastest(cells).values()) == ["HiLo", "undecided"]

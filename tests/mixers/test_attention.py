@@ -6,9 +6,10 @@ import math
 
 import pytest
 import torch
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, attend
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Axial, attend, attend_maps
 
 
 @pytest.mark.parametrize("kernel", ["math", "sdpa"])
@@ -23,6 +24,38 @@ def test_each_query_gets_the_softmax_weighted_mean_of_the_values(kernel: str, sc
             weights = [math.exp(logit + float(bias[0, head, n, m])) for m, logit in enumerate(logits)]
             mean = sum(weight * v[0, head, m] for m, weight in enumerate(weights)) / sum(weights)
             torch.testing.assert_close(out[0, head, n], mean)
+
+
+@pytest.mark.parametrize("kernel", ["math", "sdpa"])
+@pytest.mark.parametrize("learned", [True, False])
+def test_a_bias_of_rows_and_columns_is_their_sum(kernel: str, learned: bool) -> None:
+    """Outputs and all gradients are those of the sum, written out; the parts are not written over."""
+
+    def leaf(*shape: int) -> Tensor:
+        return torch.randn(shape, dtype=torch.float64, requires_grad=learned)
+
+    q, k, v, rows, columns = (
+        leaf(2, 2, 5, 4),
+        leaf(2, 2, 6, 4),
+        leaf(2, 2, 6, 4),
+        leaf(2, 2, 5, 2),
+        leaf(2, 2, 5, 3),
+    )
+    kept = rows.detach().clone(), columns.detach().clone()
+    summed = (rows[..., :, None] + columns[..., None, :]).reshape(2, 2, 5, 6)
+    logits = q @ k.mT / 2 + summed
+    expected = logits.softmax(-1) @ v
+    out = attend(q, k, v, kernel=kernel, bias=Axial(rows, columns))
+    torch.testing.assert_close(out, expected)
+    maps = attend_maps(q.mT, k.mT, v.mT, kernel=kernel, bias=Axial(rows, columns))
+    torch.testing.assert_close(maps, expected.mT.flatten(1, 2))
+    assert torch.equal(rows, kept[0])
+    assert torch.equal(columns, kept[1])
+    if learned:
+        inputs, cotangent = (q, k, v, rows, columns), torch.randn_like(out)
+        grads = (torch.autograd.grad(one, inputs, cotangent, retain_graph=True) for one in (out, expected))
+        for ours, theirs in zip(*grads, strict=True):
+            torch.testing.assert_close(ours, theirs)
 
 
 @pytest.mark.parametrize("learned", ["bias", "bias and few keys", "few keys"])

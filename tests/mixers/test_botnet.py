@@ -33,7 +33,7 @@ def oracle(module: BottleneckAttention, x: Tensor, scale_position: float) -> Ten
     return torch.stack(columns, dim=-1).unflatten(-1, (height, width))
 
 
-@pytest.mark.parametrize("kernel", ["math", "sdpa"])
+@pytest.mark.parametrize("kernel", ["math", "sdpa", "flash"])
 @pytest.mark.parametrize(
     ("grid", "options"),
     [
@@ -103,14 +103,14 @@ def test_macs_without_a_bias_are_those_of_longer_heads() -> None:
 
 def test_values_may_be_wider_than_queries_with_their_positions() -> None:
     torch.manual_seed(0)
-    module = BottleneckAttention(8, 2, grid=(2, 2), dim_out=32, head_dim=2, kernel="sdpa").double()
+    module = BottleneckAttention(8, 2, grid=(2, 2), dim_out=32, head_dim=2, kernel="flash").double()
     x = torch.randn(1, 8, 2, 2, dtype=torch.float64)
     torch.testing.assert_close(module(x), oracle(module, x, 1.0))
     assert counted(module, (2, 2)) == 4 * 8 * (8 + 32) + 4 * 4 * (3 + 3) + 2 * 4**2 * 2 * 16
 
 
 def test_the_places_of_keys_follow_the_dtype() -> None:
-    module = BottleneckAttention(8, 2, grid=(3, 4), kernel="sdpa")
+    module = BottleneckAttention(8, 2, grid=(3, 4), kernel="flash")
     x = torch.randn(1, 8, 3, 4)
     expected = module(x)
     half = module.bfloat16()(x.bfloat16())

@@ -45,6 +45,15 @@ def test_values_are_gated_by_the_weighted_sum_of_keys_of_the_same_place(patch: i
     torch.testing.assert_close(module(x), expected)
 
 
+def test_with_gradients_the_result_is_the_same_and_goes_back_through_all() -> None:
+    """Without them products are in place."""
+    module, x = build(), map_of()
+    with torch.no_grad():
+        expected = module(x)
+    torch.testing.assert_close(module(x), expected)
+    assert torch.autograd.gradcheck(module, x[:1, :, :, :4].requires_grad_())
+
+
 def test_tokens_mix_with_the_same_place_of_other_patches_only() -> None:
     module, x = build(), map_of()
     other = x.clone()

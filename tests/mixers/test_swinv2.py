@@ -90,6 +90,18 @@ def test_it_is_cosine_attention_within_shifted_windows(
     torch.testing.assert_close(module(x, size), expected, rtol=1e-5, atol=1e-6)  # offsets are float32's
 
 
+@pytest.mark.parametrize("kernel", ["math", "sdpa"])
+def test_without_gradients_heads_are_normed_in_place_with_the_same_result(kernel: str) -> None:
+    torch.manual_seed(0)
+    module = SwinV2WindowAttention(16, 2, window_size=2, shift_size=1, kernel=kernel).double()
+    x = torch.randn(2, 24, 16, dtype=torch.float64)
+    given = x.clone()
+    with torch.no_grad():
+        out = module(x, (4, 6))
+    torch.testing.assert_close(out, module(x, (4, 6)))
+    assert torch.equal(x, given)
+
+
 def test_padding_is_zeros_before_the_shift_and_a_crop_after() -> None:
     module, x = made(window_size=3, shift_size=1, pad=True), tokens((4, 5))
     grid = torch.zeros(2, 6, 6, 8, dtype=torch.float64)

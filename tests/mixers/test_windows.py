@@ -11,6 +11,7 @@ from benchsuite.mixers._grid import crop_grid, pad_grid, padded_size
 from benchsuite.mixers._windows import (
     as_pair,
     check_divides,
+    cut_heads,
     merge,
     partition,
     relative_position_index,
@@ -30,6 +31,15 @@ def test_merging_is_the_inverse_of_partition(
     windows = partition(x, size, window)
     assert windows.shape == (batch, rows * columns, window**2, channels)
     assert torch.equal(merge(windows, size, window), x)
+
+
+@pytest.mark.parametrize("dilated", [False, True])
+def test_heads_are_cut_as_their_channels_are(dilated: bool) -> None:
+    x, size, window = torch.randn(2, 6, 8, 3, 4, 5), (6, 8), (3, 2)  # B, H, W, parts, heads, head_dim
+    heads = cut_heads(x, size, window, dilated=dilated)
+    groups = partition(x.flatten(3), size, window, dilated=dilated).unflatten(3, (3, 4, 5))
+    assert heads.is_contiguous()
+    assert torch.equal(heads, groups.permute(3, 0, 1, 4, 2, 5))
 
 
 def test_windows_and_their_tokens_are_in_row_major_order() -> None:

@@ -7,15 +7,15 @@ from typing import Any
 
 from benchsuite.report.answer import answer, of_group
 from benchsuite.report.cells import read
-from benchsuite.report.points import points
 from benchsuite.report.ranking import among
+from benchsuite.report.reported_cells import reported_cells
 from benchsuite.results.record import Record
 from tests.report.synthetic import make_record, make_run
 
 
 def said(records: Sequence[Record], reference: str | None = None, noise: float = 0.0) -> str:
     """All that is said of comparable records from a machine with this noise, as a share."""
-    cells = points(records, {1: {"selftest": {"noise_percent": 100 * noise}}})
+    cells = reported_cells(records, {1: {"selftest": {"noise_percent": 100 * noise}}})
     return " ".join(of_group(cells, among(cells), reference))
 
 
@@ -32,7 +32,7 @@ def cell(name: str, macs: int, latency: float, **changes: Any) -> Record:
 
 
 def asked(question: str, records: Sequence[Record], reference: str | None = None) -> str:
-    cells = points(records)
+    cells = reported_cells(records)
     return " ".join(of_group(cells, among(cells), reference, question))
 
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchsuite.report.points import points
 from benchsuite.report.ranking import Ranking, among, rankings
+from benchsuite.report.reported_cells import reported_cells
 from benchsuite.results.cell import Cell
 from benchsuite.results.record import Cost, Failure, Memory, Record, Timing
 from benchsuite.results.store import Run
@@ -104,7 +104,7 @@ def make_record(
 
 def fields_of(records: Sequence[Record]) -> list[Ranking]:
     """The rankings of these records, which can be compared."""
-    cells = points(records)
+    cells = reported_cells(records)
     return rankings(cells, among(cells))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchsuite.report.answer import failures
-from benchsuite.report.points import points
+from benchsuite.report.reported_cells import reported_cells
 from tests.report.answers import of_run, race, said
 from tests.report.synthetic import make_record
 
@@ -15,10 +15,10 @@ def test_failures_are_counted_by_kind_with_their_mixers() -> None:
         make_record("b", status="oom"),
         make_record("c", status="unsupported"),
     ]
-    assert failures(points(records)) == (
+    assert failures(reported_cells(records)) == (
         "3 of 4 cells gave no number: 2 OOM (a and b) and 1 unsupported (c)."
     )
-    assert failures(points(race(10, 20))) == ""
+    assert failures(reported_cells(race(10, 20))) == ""
 
 
 def test_a_run_in_which_everything_failed_says_so() -> None:

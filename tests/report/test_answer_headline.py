@@ -7,8 +7,8 @@ import itertools
 import pytest
 
 from benchsuite.report.answer_headline import headline
-from benchsuite.report.points import points
 from benchsuite.report.ranking import among, rankings
+from benchsuite.report.reported_cells import reported_cells
 from benchsuite.results.record import Record
 from benchsuite.scenario.load import load, shipped
 from benchsuite.zoo.catalogue import known_parameters
@@ -17,7 +17,7 @@ from tests.report.synthetic import make_network, make_record, realistic
 
 
 def headed(question: str, records: list[Record], reference: str | None = None, noise: float = 0.0) -> str:
-    cells = points(records, {1: {"selftest": {"noise_percent": 100 * noise}}})
+    cells = reported_cells(records, {1: {"selftest": {"noise_percent": 100 * noise}}})
     return headline(rankings(cells, among(cells)), reference, question)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from benchsuite.report.points import points
 from benchsuite.report.ranking import relative_speed
+from benchsuite.report.reported_cells import reported_cells
 from benchsuite.results.record import Record
 from tests.report.answers import headline_of, of_run
 from tests.report.synthetic import make_record, with_rounds
@@ -156,7 +156,7 @@ def test_a_slow_first_round_of_adaptive_sampling_is_no_difference_between_protoc
     slow_start = with_rounds(timed("adaptive", a=10)[0], [0.015, 0.010, 0.010, 0.0098, 0.0102])
     block = timed("litv2", a=10)[0]
     assert "medians lie between 0 % (a with litv2) and 0 % (a with litv2)" in of_run([slow_start, block])
-    cells = points([slow_start, block])
+    cells = reported_cells([slow_start, block])
     found = relative_speed(cells[1], cells[0])
     assert found.value == pytest.approx(cells[1].throughput.value / cells[0].throughput.value)
     assert not found.bounded

@@ -7,8 +7,8 @@ import itertools
 import random
 
 from benchsuite.report.answer import of_group
-from benchsuite.report.points import points
 from benchsuite.report.ranking import among, rankings, ratio
+from benchsuite.report.reported_cells import reported_cells
 from benchsuite.results.record import Record
 from tests.report.answers import asked, cell, race, said
 from tests.report.synthetic import make_network, make_record, with_rounds
@@ -50,7 +50,7 @@ def test_what_lies_within_the_noise_of_the_machine_makes_no_winner() -> None:
 def test_a_cell_at_half_the_speed_is_no_candidate_although_its_rounds_vary() -> None:
     slow = with_rounds(make_record("b", macs=2), [0.010, 0.031, 0.030, 0.009, 0.029])
     fast = with_rounds(make_record("a", macs=1), [0.010, 0.0101, 0.0099, 0.010, 0.0102])
-    cells = points([slow, fast])
+    cells = reported_cells([slow, fast])
     assert among(cells).side(cells[1], cells[0]) == "undecided"
     assert "a is the fastest at 224 px" in said([slow, fast])
 
@@ -58,7 +58,7 @@ def test_a_cell_at_half_the_speed_is_no_candidate_although_its_rounds_vary() -> 
 def test_an_imprecise_cell_is_not_named_while_a_faster_one_is_surely_slower_than_the_first() -> None:
     first, second = cell("a", 1, 10, noise=0.001), cell("b", 2, 10.5, noise=0.001)
     third = with_rounds(make_record("c", macs=3), [0.0107, 0.0150, 0.0090, 0.0107, 0.0140])
-    cells = points([first, second, third])
+    cells = reported_cells([first, second, third])
     assert among(cells).side(cells[0], cells[2]) == "undecided"
     assert "a is the fastest at 224 px, 1.05" in said([first, second, third])
 
@@ -70,7 +70,7 @@ def test_one_false_order_of_a_hundred_is_not_told() -> None:
         with_rounds(make_record(name), [0.01 * rng.lognormvariate(0, 0.03) for _ in range(5)])
         for name in names
     ]
-    cells = points(alike)
+    cells = reported_cells(alike)
     order = among(cells)
     alone = [ratio(a, b).interval() for a, b in itertools.combinations(cells, 2)]
     assert any(lo > 1 or hi < 1 for lo, hi in alone)  # some look different by themselves
@@ -93,8 +93,8 @@ def test_without_three_rounds_no_order_is_stated() -> None:
 
 def test_a_setting_of_which_cells_are_missing_has_no_winner() -> None:
     cells = [
-        dataclasses.replace(point, unfinished=point.resolution == 448)
-        for point in points([*race(10, 12), *race(40, 60, resolution=448)])
+        dataclasses.replace(cell, unfinished=cell.resolution == 448)
+        for cell in reported_cells([*race(10, 12), *race(40, 60, resolution=448)])
     ]
     *told, missing = of_group(cells, among(cells), None)
     assert missing == "No winner is named at 448 px, math: cells of the same setting are not measured."
@@ -239,7 +239,7 @@ def test_a_lead_whose_interval_nearly_reaches_1_is_told_with_the_digits_that_tel
 
 
 def test_a_mixer_alone_is_not_compared() -> None:
-    cells = points([make_record()])
+    cells = reported_cells([make_record()])
     assert rankings(cells, among(cells)) == []
     assert said([make_record()]).startswith(
         "A single mixer was measured, so there is nothing to compare: hilo"

@@ -13,7 +13,7 @@ import pytest
 from benchsuite.report.cells import read
 from benchsuite.report.explore.browser_table import looks_of, to_table
 from benchsuite.report.explore.explorer import base_command
-from benchsuite.report.theme import MARKERS, looks
+from benchsuite.report.theme import MARKERS, SERIES, looks
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Record
 from benchsuite.results.store import read_run
@@ -24,8 +24,7 @@ from tests.report.synthetic import make_record, make_run, realistic
 
 
 def table_of(records: Sequence[Record], reference: str | None = None) -> dict[str, Any]:
-    frame = read(make_run(records, report={"reference": reference} if reference else {})).frame
-    return to_table(frame, reference)
+    return to_table(read(make_run(records, report={"reference": reference} if reference else {})))
 
 
 def column(table: dict[str, Any], key: str) -> list[Any]:
@@ -77,6 +76,13 @@ def test_a_name_has_the_colour_of_its_figures_and_every_marker_has_a_symbol() ->
     assert found["m0"] == [1, "circle"]
     assert [number for number, _ in found.values()] == [*range(1, 11), 1]
     assert looks(names)["m10"].color == looks(names)["m0"].color
+
+
+def test_names_of_two_arguments_have_the_colours_of_their_figures() -> None:
+    names = [f"HiLo alpha={alpha} window_size={size}" for alpha in (0.1, 0.5, 0.9) for size in (2, 7)]
+    numbers = [number for number, _ in looks_of(names).values()]
+    assert len(set(numbers)) == 2
+    assert [SERIES[number - 1] for number in numbers] == [look.color for look in looks(names).values()]
 
 
 @pytest.mark.parametrize(
@@ -141,4 +147,4 @@ def test_multiples_of_the_reference_and_rounds_are_there_for_charts_and_strips()
     assert rounds[2] is None
     assert sorted(rounds[1])[2] == pytest.approx(0.01)
     assert len(rounds[1]) == 5
-    assert "relative" not in table_of(records)["columns"]
+    assert "relative" not in table_of([records[0]])["columns"]

@@ -68,9 +68,9 @@ def test_what_was_cut_short_is_still_to_be_measured(run: Run) -> None:
 def test_settings_and_lines_with_gaps_are_marked(run: Run) -> None:
     gone = one_of(run, "HiLo", 672, "sdpa")
     part = without(run, {gone})
-    marked = [point for point in read(part).points if point.unfinished]
-    assert {(point.resolution, point.kernel) for point in marked} == {(672, "sdpa")}
-    assert not any(point.line_unfinished for point in read(part).points)
+    marked = [cell for cell in read(part).reported if cell.unfinished]
+    assert {(cell.resolution, cell.kernel) for cell in marked} == {(672, "sdpa")}
+    assert not any(cell.line_unfinished for cell in read(part).reported)
 
 
 def test_of_a_scenario_that_this_version_reads_otherwise_nothing_is_said(run: Run) -> None:

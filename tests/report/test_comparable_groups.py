@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 
 from benchsuite.report.comparable_groups import split
-from benchsuite.report.points import points
+from benchsuite.report.reported_cells import reported_cells
 from benchsuite.results.record import Record
 from tests.report.synthetic import make_record
 
 
 def titles(*records: Record) -> list[str]:
-    return [group.title for group in split(points(records))]
+    return [group.title for group in split(reported_cells(records))]
 
 
 def test_a_uniform_run_is_one_group_with_all_its_conditions() -> None:
     both = [make_record("a"), make_record("b", kernel="flash", resolution=448)]
-    (group,) = split(points(both))
+    (group,) = split(reported_cells(both))
     assert group.title == "cuda, fp16, inference, batch 64, dim 256, 8 heads, stride 16"
     assert len(group.cells) == 2
 
@@ -49,4 +49,4 @@ def test_mixers_with_different_heads_are_compared_if_none_is_swept_over_heads() 
 
 
 def test_no_records_make_no_groups() -> None:
-    assert split(points([])) == []
+    assert split(reported_cells([])) == []

@@ -197,7 +197,7 @@ def test_cells_of_one_side_are_named_and_those_that_are_skipped_left_out() -> No
     left, both, right = (make_record(resolution=side) for side in (224, 448, 896))
     skipped = dataclasses.replace(make_record(resolution=672), status="skipped", timing=None)
     runs = two([left, both, skipped], [skipped, both, right])
-    assert [cell.first.cell for cell in compare(runs).cells] == [both.id]
+    assert [cell.first.id for cell in compare(runs).cells] == [both.id]
     assert [[words for _, words in run.alone] for run in compare(runs).runs] == [
         ["hilo, 224 px, math"],
         ["hilo, 896 px, math"],

@@ -59,7 +59,7 @@ def test_samples_that_are_not_in_the_file_are_counted_in_words(
 def test_names_look_alike_in_all_runs_of_a_page() -> None:
     frames = [realistic((224,), names=names) for names in (("msa", "hilo"), ("hilo", "performer"))]
     page = report_page.build([make_run(records) for records in frames])
-    table = unpack(page.explorer.blocks[0].text)[0]
+    table = unpack(page.explorer.blocks["benchsuite-table"])[0]
     assert list(table["looks"]) == ["msa", "hilo", "performer"]
     assert [run["prefix"] for run in table["runs"]] == ["cell-", "run2-cell-"]
     assert table["noun"] == "Mixer"
@@ -67,11 +67,10 @@ def test_names_look_alike_in_all_runs_of_a_page() -> None:
 
 def test_the_library_is_what_the_package_vendors_and_its_licences_are_in_the_page() -> None:
     page = report_page.build([make_run([make_record()])])
-    blocks = {block.id: block.text for block in page.explorer.blocks}
     vendored = Path(explorer.__file__).parent / "vendor"
     for name, file in (("d3", "d3.min.js"), ("plot", "plot.umd.min.js")):
         text = (vendored / file).read_text(encoding="utf-8")
-        assert blocks[f"benchsuite-library-{name}"] == explorer.embed.pack_text(text)
+        assert page.explorer.blocks[f"benchsuite-library-{name}"] == explorer.embed.pack_text(text)
     assert page.explorer.notices.count("Permission to use, copy, modify, and/or distribute") == 2
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchsuite.report.names import names_table
-from benchsuite.report.points import points
+from benchsuite.report.reported_cells import reported_cells
 from benchsuite.results.record import Record
 from tests.report.synthetic import make_network, make_record
 
@@ -12,11 +12,11 @@ TWINS = {"stage3": {"alternate": [{"name": "lsa", "params": {"window_size": 7}},
 
 
 def rows(*records: Record) -> list[list[str]]:
-    return [[cell.text for cell in row.cells] for row in names_table(points(records)).rows]
+    return [[cell.text for cell in row.cells] for row in names_table(reported_cells(records)).rows]
 
 
 def heads(*records: Record) -> list[str]:
-    return [header.text for header in names_table(points(records)).headers]
+    return [header.text for header in names_table(reported_cells(records)).headers]
 
 
 def test_a_mixer_stands_for_its_implementation_arguments_and_shape() -> None:

@@ -8,27 +8,27 @@ import itertools
 import numpy as np
 import pytest
 
-from benchsuite.report.points import Point, points
 from benchsuite.report.ranking import among, ratio
+from benchsuite.report.reported_cells import ReportedCell, reported_cells
 from benchsuite.stats.evidence import Question, decide
 from tests.report.synthetic import make_record
 
 
-def cells(seed: int) -> list[Point]:
+def cells(seed: int) -> list[ReportedCell]:
     """Cells of two sessions, the second of unknown drift, with one to six rounds, some nearly equal."""
     chances = np.random.default_rng(seed)
-    found = points(
+    found = reported_cells(
         dataclasses.replace(make_record(str(i), resolution=(224, 448)[i % 2]), session=1 + (i % 7 == 0))
         for i in range(28)
     )
-    for i, point in enumerate(found):
+    for i, cell in enumerate(found):
         rounds = 1 + i % 6 if i % 3 else 5
         logs = tuple(0.02 * chances.integers(3) + 0.004 * chances.standard_normal(rounds))
         found[i] = dataclasses.replace(
-            point,
+            cell,
             log_speeds=logs,
             rounds_s=tuple(float(np.exp(-log)) for log in logs),
-            drift=float("nan") if point.session == 2 else 0.01,
+            drift=float("nan") if cell.session == 2 else 0.01,
             noise=0.005,
         )
     return found
@@ -39,7 +39,7 @@ def test_a_pair_is_decided_as_in_the_family_of_all_pairs(seed: int) -> None:
     every = cells(seed)
     order = among(every)
     pairs = {
-        (one.cell, other.cell): (one, other)
+        (one.id, other.id): (one, other)
         for one, other in itertools.combinations(every, 2)
         if one.resolution == other.resolution
     }

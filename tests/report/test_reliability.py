@@ -73,11 +73,11 @@ def test_a_name_that_the_answer_rests_on_is_spelt_as_in_figures() -> None:
 
 
 def test_both_stand_in_the_protocol_where_they_are_known() -> None:
-    without = {fact.term: fact.text for fact in method.protocol(make_run([make_record()]))}
+    without = dict(method.protocol(make_run([make_record()])))
     assert without["Noise floor"].startswith("No self-test of this machine is known")
     machine = ENVIRONMENT | {"selftest": {"noise_percent": 3.0, "passed": True}}
     run = replace(make_run([make_record()]), environment=machine, environments={1: machine})
-    facts = {fact.term: fact.text for fact in method.protocol(run)}
+    facts = dict(method.protocol(run))
     assert facts["Noise floor"].count("3.0 %") == 1
 
 

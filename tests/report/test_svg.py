@@ -14,7 +14,7 @@ from benchsuite.report import theme
 from benchsuite.report.figures import KINDS
 from benchsuite.report.figures.choose import FigureRequest
 from benchsuite.report.figures.layout import PAGE
-from benchsuite.report.points import points
+from benchsuite.report.reported_cells import reported_cells
 from benchsuite.report.svg import StyleSheet, inline, save
 from benchsuite.results.record import Record
 from tests.report.synthetic import make_record
@@ -29,8 +29,8 @@ def _settings() -> Iterator[None]:
 
 
 def figure(records: list[Record] = RECORDS) -> Figure:
-    cells = points(records)
-    drawing = KINDS["scatter"].draw(FigureRequest(cells, theme.looks(point.name for point in cells), PAGE))
+    cells = reported_cells(records)
+    drawing = KINDS["scatter"].draw(FigureRequest(cells, theme.looks(cell.name for cell in cells), PAGE))
     assert drawing is not None
     return drawing.figure
 

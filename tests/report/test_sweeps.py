@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchsuite.report.points import points
+from benchsuite.report.reported_cells import reported_cells
 from benchsuite.report.sweeps import RESOLUTION, AxisSweep, over_resolution, sweeps
 from benchsuite.results.record import Record
 from tests.report.synthetic import make_network, make_record
 
 
 def found(*records: Record) -> list[AxisSweep]:
-    return sweeps(points(records))
+    return sweeps(reported_cells(records))
 
 
 def hilo(alpha: float, window: int = 2, **changes: Any) -> Record:
@@ -87,11 +87,11 @@ def test_a_line_without_any_number_is_left_out() -> None:
 
 def test_resolution_is_an_axis_like_the_others() -> None:
     sweep = over_resolution(
-        points(make_record(n, resolution=r) for n in "ab" for r in (448, 224, (224, 448)))
+        reported_cells(make_record(n, resolution=r) for n in "ab" for r in (448, 224, (224, 448)))
     )
     assert sweep is not None
     assert (sweep.axis, [line.name for line in sweep.lines]) == (RESOLUTION, ["a", "b"])
-    assert [spot.point.resolution for spot in sweep.lines[0].spots] == [224, "224x448", 448]
+    assert [spot.cell.resolution for spot in sweep.lines[0].spots] == [224, "224x448", 448]
 
 
 def test_no_records_have_no_sweeps() -> None:

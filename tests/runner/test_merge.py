@@ -368,11 +368,11 @@ def test_what_two_machines_measured_is_kept_under_both_names_and_never_pooled(tm
     )
     page = read_cells(run)
     assert [group.title for group in page.groups] == ["EPYC", "Xeon"]
-    assert [{point.settings["machine"] for point in group.cells} for group in page.groups] == [
+    assert [{cell.settings["machine"] for cell in group.cells} for group in page.groups] == [
         {"EPYC"},
         {"Xeon"},
     ]
-    assert [point.relative.value for point in page.points] == pytest.approx([1.0] * 24)
+    assert [cell.relative.value for cell in page.reported] == pytest.approx([1.0] * 24)
     assert answer(page)[-1] == "This is of EPYC; the other machines stand under More figures."
 
 

@@ -33,7 +33,7 @@ def test_a_row_says_what_on_what_when_with_what_and_how() -> None:
 
 def test_titles_cannot_break_the_table() -> None:
     row = table([site_run("x", on([make_record()], title="a | b <b> [c](d)\nnext"))]).splitlines()[2]
-    assert "a \\| b &lt;b> \\[c](d) next" in row
+    assert "a \\| b &lt;b&gt; \\[c](d) next" in row
 
 
 def test_words_around_the_table_stay(tmp_path: Path) -> None:

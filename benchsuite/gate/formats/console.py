@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchsuite.errors import INCONCLUSIVE
-from benchsuite.format import si, significant
+from benchsuite.format import counted, si, significant
 from benchsuite.gate.baseline import Baseline, BaselineCell
 from benchsuite.gate.formats.phrases import chance_words, headline, labels, labels_of, ordered, why
 from benchsuite.gate.noise import GateNoise
 from benchsuite.gate.result import CELL_VERDICTS, GateCell, GateResult
-from benchsuite.report.words import counted
 from benchsuite.results.machine import machine_words
 from benchsuite.scenario.gate_settings import Gate
 

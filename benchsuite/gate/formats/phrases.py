@@ -9,11 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchsuite.findings.count_changes import Change
-from benchsuite.format import si, significant
+from benchsuite.format import counted, scale_of, si, significant
 from benchsuite.gate.result import CELL_VERDICTS, COUNTED, CellVerdict, GateCell, GateResult
 from benchsuite.labels import cell_names
 from benchsuite.report.tables import Tone
-from benchsuite.report.words import counted, scale_of
 from benchsuite.results.cell import Cell
 from benchsuite.text import in_xml
 

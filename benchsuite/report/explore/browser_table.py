@@ -1,26 +1,22 @@
-"""The frame as columns for the browser, numbers at seven digits."""
+"""The cells of a run as columns for the browser, numbers at seven digits."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
+from benchsuite.report.cells import Cells
 from benchsuite.report.columns import AXES, MEASURES, relative
-from benchsuite.report.theme import MARKERS, SERIES
+from benchsuite.report.reported_cells import ReportedCell
+from benchsuite.report.theme import SERIES, looks
 from benchsuite.report.words import MODE_WORDS
-from benchsuite.results.metrics import METRICS, FrameColumn
+from benchsuite.results.metrics import METRICS, QUANTITIES, FrameColumn
 
 DIGITS = 7
 """More than any interval allows and any screen shows; the records beside the table hold all of them."""
 
-_NO_MEASURE = {"height", "width", "tokens", "stride", "batch", "dim", "num_heads", "threads", "session",
-               "attempts", "calls_per_sample", "recompiles", "threads_used", "noise", "drift", "relative",
-               "relative_lo", "relative_hi"}  # fmt: skip
-_PLAIN = ("cell", "name", "status", "reason", "flags", "stopped_by", "target")
+_PLAIN = ("cell", "name", "status", "reason", "flags", "stopped_by", "target", "expected", "rounds_s")
 
 _SYMBOLS = {
     "o": "circle", "s": "square", "^": "triangle", "D": "diamond", "v": "wye", "P": "cross", "X": "star",
@@ -30,61 +26,45 @@ _SYMBOLS = {
 
 
 def looks_of(names: Sequence[str]) -> dict[str, list[Any]]:
-    """Name → [number of its colour, symbol], as `theme.looks` gives them to the figures."""
+    """Name → [number of its colour, symbol], as in the figures."""
     return {
-        name: [number % len(SERIES) + 1, _SYMBOLS[MARKERS[number % len(MARKERS)]]]
-        for number, name in enumerate(names)
+        name: [SERIES.index(look.color) + 1, _SYMBOLS[look.marker]] for name, look in looks(names).items()
     }
 
 
-def to_table(frame: pd.DataFrame, reference: str | None = None) -> dict[str, Any]:
-    """The frame of one run for the browser.
-
-    Args:
-        reference: the name that speeds are multiples of in the column `relative`.
+def to_table(cells: Cells) -> dict[str, Any]:
+    """The cells of one run for the browser.
 
     Returns:
         `rows`, the number of rows; `columns`, key → {values, kind, label, unit, ...}. Packing makes repeated
         values short.
     """
-    columns: dict[str, dict[str, Any]] = {key: _packed(frame[key]) for key in _PLAIN}
-    columns["exact"] = _packed(frame["macs_exact"])
-    columns["expected"] = _packed(frame["expected"])
-    columns["standing"] = _packed(frame["standing"])
-    columns["rounds_s"] = {"values": [_rounded(one) for one in frame["rounds_s"]]}
+    reported = cells.reported
+    ends = [end for metric in METRICS.values() for end in metric.interval or ()]
+    columns = {key: _packed(_values(reported, QUANTITIES[key])) for key in (*_PLAIN, *ends)}
+    columns["exact"] = _packed(_values(reported, QUANTITIES["macs_exact"]))
+    columns["standing"] = _packed(cell.standing for cell in reported)
     for key, label in AXES.items():
-        if frame[key].notna().any():
-            columns[key] = _packed(frame[key], MODE_WORDS if key == "mode" else {}) | {
-                "kind": "axis", "label": label.removesuffix(" (px)"), "unit": "px" if "(px)" in label else "",
-            }  # fmt: skip
-    for key, values in _params(frame).items():
-        columns[key] = _packed(values) | {"kind": "axis", "label": key.removeprefix("params."), "unit": ""}
-    for key in frame.columns:
-        if _is_measure(frame, key):
-            columns[key] = _packed(frame[key]) | _measure(key)
-    if reference is not None:
-        column = relative(reference)
-        columns["relative"] = _packed(frame["relative"]) | _facts(column, "metric")
-        columns |= {end: _packed(frame[end]) for end in column.interval or ()}
-    for metric in METRICS.values():
-        for end in metric.interval or ():
-            columns[end] = _packed(frame[end])
-    return {"rows": len(frame), "columns": columns}
+        column = _packed(_values(reported, QUANTITIES[key]), MODE_WORDS if key == "mode" else {})
+        if any(value is not None for value in column["values"]):
+            unit = "px" if "(px)" in label else ""
+            columns[key] = column | {"kind": "axis", "label": label.removesuffix(" (px)"), "unit": unit}
+    for key, values in _params(reported).items():
+        columns[f"params.{key}"] = _packed(values) | {"kind": "axis", "label": key, "unit": ""}
+    for key, row in MEASURES.items():
+        column = _packed(_values(reported, row))
+        if any(column["values"]):
+            columns[key] = column | _facts(row, "metric" if key in METRICS else "other")
+    if cells.reference is not None:
+        facts = _facts(relative(cells.reference), "metric")
+        columns["relative"] = _packed(cell.relative.value for cell in reported) | facts
+        columns["relative_lo"] = _packed(cell.relative.lo for cell in reported)
+        columns["relative_hi"] = _packed(cell.relative.hi for cell in reported)
+    return {"rows": len(reported), "columns": columns}
 
 
-def _is_measure(frame: pd.DataFrame, key: str) -> bool:
-    ends = {end for metric in METRICS.values() for end in metric.interval or ()}
-    if key in _NO_MEASURE or key in ends or not pd.api.types.is_numeric_dtype(frame[key]):
-        return False
-    values = frame[key].dropna()
-    return not pd.api.types.is_bool_dtype(values) and bool((values != 0).any())
-
-
-def _measure(key: str) -> dict[str, Any]:
-    column = MEASURES.get(key)
-    if column is None:
-        return {"kind": "other", "label": key, "unit": ""}
-    return _facts(column, "metric" if key in METRICS else "other")
+def _values(cells: Iterable[ReportedCell], row: FrameColumn) -> Iterator[Any]:
+    return (row.of(cell.measured) for cell in cells)
 
 
 def _facts(column: FrameColumn, kind: str) -> dict[str, Any]:
@@ -95,18 +75,18 @@ def _facts(column: FrameColumn, kind: str) -> dict[str, Any]:
     return facts | ({"lo": column.interval[0], "hi": column.interval[1]} if column.interval else {})
 
 
-def _params(frame: pd.DataFrame) -> dict[str, list[Any]]:
-    """The parameters that a scenario varies, as `params.alpha`; missing for who has no such parameter."""
-    texts = {
-        text: {key: value for key, value in json.loads(text).items() if isinstance(value, int | float | str)}
-        for text in dict.fromkeys(frame["config"])
-    }
+def _params(cells: Sequence[ReportedCell]) -> dict[str, list[Any]]:
+    """The parameters that a scenario varies; missing for who has no such parameter."""
+    plain = [
+        {key: value for key, value in cell.arguments.items() if isinstance(value, int | float | str)}
+        for cell in cells
+    ]
     values: dict[str, set[Any]] = {}
-    for config in texts.values():
-        for key, value in config.items():
+    for arguments in plain:
+        for key, value in arguments.items():
             values.setdefault(key, set()).add(value)
     varied = [key for key, found in values.items() if len(found) > 1]
-    return {f"params.{key}": [texts[text].get(key) for text in frame["config"]] for key in varied}
+    return {key: [arguments.get(key) for arguments in plain] for key in varied}
 
 
 def _packed(values: Iterable[Any], words: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -116,19 +96,10 @@ def _packed(values: Iterable[Any], words: Mapping[str, str] | None = None) -> di
     return {"values": plain, "shown": shown} if shown else {"values": plain}
 
 
-def _rounded(medians: Any) -> list[Any] | None:
-    """The medians of the rounds; None where nothing was timed."""
-    return [_plain(median) for median in medians] if isinstance(medians, tuple) else None
-
-
 def _plain(value: Any) -> Any:
     """A value as JSON has it; None for missing."""
-    if isinstance(value, str):
-        return value
-    if pd.isna(value):
-        return None
-    if hasattr(value, "item"):
-        value = value.item()
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
     if isinstance(value, float):
         return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
     return value

@@ -18,6 +18,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from benchsuite.format import counted
 from benchsuite.io import parse
 from benchsuite.results.codec import encode
 from benchsuite.results.record import Record, Timing
@@ -34,14 +35,6 @@ MOST_BYTES = 1 << 28
 """Of a page, and of all that is unpacked from it: some times what 100,000 cells take, and no bomb's worth."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Packed data and the id by which it is found."""
-
-    id: str
-    text: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Embedded:
     """The records of one run, packed.
@@ -50,6 +43,7 @@ class Embedded:
         cells: number of records.
         timed: how many of them have samples.
         kept: of how many the samples are in the page.
+        blocks: id → packed data.
     """
 
     key: str
@@ -57,7 +51,19 @@ class Embedded:
     cells: int
     timed: int
     kept: int
-    blocks: tuple[Block, ...]
+    blocks: Mapping[str, str]
+
+    @property
+    def left_out(self) -> str:
+        """Sentence on the samples that are not in the page; empty if all are."""
+        missing = self.timed - self.kept
+        if not missing:
+            return ""
+        return (
+            f"The samples of {missing} of {counted(self.timed, 'timed cell')} are not in this file, which "
+            "would have become too large. Their medians and intervals are, computed from all samples; "
+            "flagged cells kept theirs first."
+        )
 
 
 def block_id(key: str, what: str) -> str:
@@ -107,13 +113,8 @@ def embed(run: Run, key: str, title: str, room: int = ROOM_BYTES) -> Embedded:
         for record in run.records
         if record.timing and _has_samples(record.timing)
     }
-    records = pack(
-        {
-            "scenario": run.scenario,
-            "environments": {str(session): found for session, found in run.environments.items()},
-            "records": plain,
-        }
-    )
+    environments = {str(session): found for session, found in run.environments.items()}
+    records = pack({"scenario": run.scenario, "environments": environments, "records": plain})
     kept, packed = _fitting(run.records, samples, room - len(records))
     return Embedded(
         key=key,
@@ -121,21 +122,15 @@ def embed(run: Run, key: str, title: str, room: int = ROOM_BYTES) -> Embedded:
         cells=len(run.records),
         timed=len(samples),
         kept=kept,
-        blocks=(Block(block_id(key, "records"), records), Block(block_id(key, "samples"), packed)),
+        blocks={block_id(key, "records"): records, block_id(key, "samples"): packed},
     )
 
 
 def manifest(runs: Sequence[Embedded], version: str) -> Markup:
     """Contents of the page, as JSON that no text in it can end."""
-    data = {
-        "format": FORMAT,
-        "benchsuite": version,
-        "runs": [
-            {"key": run.key, "title": run.title, "cells": run.cells, "timed": run.timed, "kept": run.kept}
-            for run in runs
-        ],
-    }
-    return inert(data)
+    facts = ("key", "title", "cells", "timed", "kept")
+    listed = [{fact: getattr(run, fact) for fact in facts} for run in runs]
+    return inert({"format": FORMAT, "benchsuite": version, "runs": listed})
 
 
 def inert(data: Any) -> Markup:

@@ -17,9 +17,9 @@ from benchsuite.report import numbers
 from benchsuite.report.cells import Cells
 from benchsuite.report.explore import embed
 from benchsuite.report.explore.browser_table import looks_of, to_table
-from benchsuite.report.explore.embed import Block, Embedded
+from benchsuite.report.explore.embed import Embedded
 from benchsuite.report.tables import to_latex, to_markdown
-from benchsuite.report.words import counted
+from benchsuite.text import without_options
 from benchsuite.version import __version__
 
 SCRIPTS = ("numbers", "dom", "strip", "data", "state", "chart", "detail", "cells", "download", "app")
@@ -39,29 +39,16 @@ class RunData:
     Attributes:
         table: see `browser_table.to_table`, with what tells the run from others.
         names: in the order in which figures show them.
-        texts: its tables as Markdown and LaTeX.
+        texts: its tables as Markdown and LaTeX, packed.
         repeat: the command that `--filter 'cell=…'` goes behind; None where the run does not say.
     """
 
-    key: str
     table: dict[str, Any]
     names: tuple[str, ...]
     heading: str
     embedded: Embedded
-    texts: Block
+    texts: str
     repeat: str | None
-
-    @property
-    def left_out(self) -> str:
-        """Sentence on the records that are not in the page; empty if all are."""
-        missing = self.embedded.timed - self.embedded.kept
-        if not missing:
-            return ""
-        return (
-            f"The samples of {missing} of {counted(self.embedded.timed, 'timed cell')} are not in this file, "
-            "which would have become too large. Their medians and intervals are, computed from all samples; "
-            "flagged cells kept theirs first."
-        )
 
 
 @dataclass(frozen=True)
@@ -69,7 +56,7 @@ class Explorer:
     """Everything that the template puts into the page, once."""
 
     manifest: Markup
-    blocks: tuple[Block, ...]
+    blocks: Mapping[str, str]
     script: Markup
     style: Markup
     notices: str
@@ -83,26 +70,25 @@ def run_data(cells: Cells, *, key: str, title: str, prefix: str, room: int = emb
         room: bytes that its records may take.
     """
     repeat = base_command(cells.run.environment)
-    table = to_table(cells.frame, cells.reference)
+    table = to_table(cells)
     table |= {"key": key, "title": title, "prefix": prefix, "repeat": repeat}
     table["settings"] = [
-        {"label": setting.label, "cells": [point.cell for point in setting.cells]}
+        {"label": setting.label, "cells": [cell.id for cell in setting.cells]}
         for setting in numbers.settings(cells)
     ]
     return RunData(
-        key=key,
         table=table,
         names=cells.names,
-        heading=noun(point.subject for point in cells.points).heading,
+        heading=noun(cell.subject for cell in cells.reported).heading,
         embedded=embed.embed(cells.run, key, title, room),
-        texts=Block(embed.block_id(key, "texts"), embed.pack(_texts(cells))),
+        texts=embed.pack(_texts(cells)),
         repeat=repeat,
     )
 
 
 def _texts(cells: Cells) -> list[dict[str, str]]:
     """The table of every setting as Markdown and LaTeX, in the order of the settings; none of a large run."""
-    if len(cells.points) > numbers.MOST_ROWS:
+    if len(cells.reported) > numbers.MOST_ROWS:
         return []
     tables = [numbers.of_settings(cells, [setting]) for setting in numbers.settings(cells)]
     return [{"markdown": to_markdown(table), "latex": to_latex(table)} for table in tables]
@@ -118,11 +104,12 @@ def assemble(runs: Sequence[RunData]) -> Explorer:
         "flags": FLAGS,
         "noun": next(iter(headings)) if len(headings) == 1 else "Name",
     }
-    blocks = [Block(embed.TABLE, embed.pack(table))]
-    blocks += [block for run in runs for block in (*run.embedded.blocks, run.texts)]
+    blocks = {embed.TABLE: embed.pack(table)}
+    for run in runs:
+        blocks |= {**run.embedded.blocks, embed.block_id(run.embedded.key, "texts"): run.texts}
     return Explorer(
         manifest=embed.manifest([run.embedded for run in runs], __version__),
-        blocks=(*blocks, *_library()),
+        blocks=blocks | _library(),
         script=_script(),
         # Markup: style sheets and scripts are files of this package.
         style=Markup(_text("static/explore.css")),
@@ -134,12 +121,12 @@ def assemble(runs: Sequence[RunData]) -> Explorer:
 
 
 @functools.cache
-def _library() -> tuple[Block, ...]:
+def _library() -> dict[str, str]:
     """The charts' library, packed like the data: 0.2 MB instead of 0.5; unpacked when a chart is drawn."""
-    return tuple(
-        Block(f"benchsuite-library-{name}", embed.pack_text(_text(f"vendor/{file}")))
+    return {
+        embed.block_id("library", name): embed.pack_text(_text(f"vendor/{file}"))
         for name, file in _LIBRARY.items()
-    )
+    }
 
 
 @functools.cache
@@ -150,10 +137,7 @@ def _script() -> Markup:
 
 @functools.cache
 def _text(path: str) -> str:
-    found = _HOME
-    for part in path.split("/"):
-        found = found / part
-    return found.read_text(encoding="utf-8")
+    return _HOME.joinpath(*path.split("/")).read_text(encoding="utf-8")
 
 
 def base_command(environment: Mapping[str, Any]) -> str | None:
@@ -169,12 +153,5 @@ def base_command(environment: Mapping[str, Any]) -> str | None:
         return None
     if words[:2] != ["benchsuite", "run"] or any(word.startswith("--resume") for word in words):
         return None
-    kept, rest = [], words[2:]
-    while rest:
-        word = rest.pop(0)
-        name, joined, _ = word.partition("=")
-        if name in _DROPPED:
-            rest = rest if joined else rest[1:]
-        elif word not in _SWITCHES:
-            kept.append(word)
+    kept = without_options(words[2:], _DROPPED, _SWITCHES)
     return shlex.join(["benchsuite", "run", *kept]) if kept else None

@@ -8,13 +8,22 @@ from typing import TypeVar
 
 from matplotlib.figure import Figure
 
+from benchsuite.format import counted, joined, some
 from benchsuite.labels import noun
 from benchsuite.report.canvas import Drawing
 from benchsuite.report.figures.layout import Layout
-from benchsuite.report.points import Point, Value, counting, grouped, kernels_of, names_of, resolutions_of
+from benchsuite.report.reported_cells import (
+    ReportedCell,
+    Value,
+    counting,
+    grouped,
+    kernels_of,
+    names_of,
+    resolutions_of,
+)
 from benchsuite.report.sweeps import AxisSweep
 from benchsuite.report.theme import MUTED, Look
-from benchsuite.report.words import STATUS_WORDS, counted, joined, places, some
+from benchsuite.report.words import STATUS_WORDS, places
 
 T = TypeVar("T")
 
@@ -35,7 +44,7 @@ class FigureRequest:
         of: what tells the cells from others that it could be drawn of; empty for the only ones.
     """
 
-    cells: Sequence[Point]
+    cells: Sequence[ReportedCell]
     looks: Mapping[str, Look]
     layout: Layout
     kernel: str | None = None
@@ -46,10 +55,10 @@ class FigureRequest:
     of: str = ""
 
     @property
-    def chosen(self) -> list[Point]:
+    def chosen(self) -> list[ReportedCell]:
         """The cells of this kernel and these names."""
         cells = self.cells if self.kernel is None else counting(self.cells, self.kernel)
-        return [point for point in cells if self.wants(point.name)]
+        return [cell for cell in cells if self.wants(cell.name)]
 
     def wants(self, name: str) -> bool:
         """True if this name is to be drawn."""
@@ -63,16 +72,16 @@ Drawn = tuple[Figure, str]
 def described(drawn: Drawn, title: str, request: FigureRequest) -> Drawing:
     """A figure with its caption, and what it shows in words for those who do not see it."""
     figure, caption = drawn
-    shown = [point for point in request.cells if request.wants(point.name)]
-    named = noun(point.subject for point in shown).counted(len(names_of(shown)))
+    shown = [cell for cell in request.cells if request.wants(cell.name)]
+    named = noun(cell.subject for cell in shown).counted(len(names_of(shown)))
     alt = f"{title}: {named} at {places(resolutions_of(shown))}."
-    failed = sum(point.status != "ok" for point in shown)
+    failed = sum(cell.status != "ok" for cell in shown)
     if failed:
         alt += f" {counted(failed, 'cell')} without a number."
     return Drawing(figure, caption, alt)
 
 
-def one_kernel(cells: Sequence[Point], request: FigureRequest) -> str:
+def one_kernel(cells: Sequence[ReportedCell], request: FigureRequest) -> str:
     """The kernel of a figure that shows one: the wanted one, else the first fused one, else math."""
     return request.kernel or kernels_of(cells)[:2][-1]
 
@@ -84,7 +93,7 @@ def evenly(items: Sequence[T], most: int) -> list[T]:
     return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
 
 
-def fullest(cells: Sequence[Point]) -> list[Point]:
+def fullest(cells: Sequence[ReportedCell]) -> list[ReportedCell]:
     """The cells of the resolution that most of them are of, the larger of two."""
     sizes = [[p for p in cells if p.resolution == size] for size in reversed(resolutions_of(cells))]
     return max(sizes, key=len, default=[])
@@ -95,7 +104,7 @@ def ends(values: Iterable[Value]) -> list[float]:
     return [end for value in values for end in (value.value, value.lo, value.hi)]
 
 
-def setting_labels(cells: Sequence[Point], labels: Sequence[str]) -> list[str]:
+def setting_labels(cells: Sequence[ReportedCell], labels: Sequence[str]) -> list[str]:
     """Labels of cells with what tells those of one name apart: resolution and kernel."""
     sizes, kernels = len(resolutions_of(cells)) > 1, len(kernels_of(cells)) > 1
     return [
@@ -106,18 +115,18 @@ def setting_labels(cells: Sequence[Point], labels: Sequence[str]) -> list[str]:
     ]
 
 
-def too_many(cells: Sequence[Point]) -> bool:
+def too_many(cells: Sequence[ReportedCell]) -> bool:
     """True if there are too many names to tell all of them: a few are, the rest are grey marks."""
     return len(names_of(cells)) > MANY
 
 
-def notable(panel: Sequence[Point], looks: Mapping[str, Look]) -> set[str]:
+def notable(panel: Sequence[ReportedCell], looks: Mapping[str, Look]) -> set[str]:
     """Names that a panel of MACs against speed tells: on the front or perhaps, extremes, the reference."""
-    found = {point.name for point in panel if point.standing in ("certain", "possible")}
-    by_speed = sorted(panel, key=lambda point: point.throughput.value)
-    by_cost = sorted((point for point in panel if point.exact), key=lambda point: point.macs)
+    found = {cell.name for cell in panel if cell.standing in ("certain", "possible")}
+    by_speed = sorted(panel, key=lambda cell: cell.throughput.value)
+    by_cost = sorted((cell for cell in panel if cell.exact), key=lambda cell: cell.macs)
     found |= {end.name for ordered in (by_speed, by_cost) for end in (*ordered[:1], *ordered[-1:])}
-    return found | {point.name for point in panel if looks[point.name].reference}
+    return found | {cell.name for cell in panel if looks[cell.name].reference}
 
 
 def faded(looks: Mapping[str, Look], kept: set[str]) -> dict[str, Look]:
@@ -127,8 +136,8 @@ def faded(looks: Mapping[str, Look], kept: set[str]) -> dict[str, Look]:
     }
 
 
-def without_number(cells: Sequence[Point]) -> str:
+def without_number(cells: Sequence[ReportedCell]) -> str:
     """Sentence of a caption on the cells that failed: " Without a number: a (OOM) and b (unsupported)."."""
-    failed = grouped((point for point in cells if point.status != "ok"), lambda point: point.status)
+    failed = grouped((cell for cell in cells if cell.status != "ok"), lambda cell: cell.status)
     kinds = [f"{some(names_of(alike), 8)} ({STATUS_WORDS[status]})" for status, alike in failed.items()]
     return f" Without a number: {joined(kinds)}." if kinds else ""

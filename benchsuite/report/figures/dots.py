@@ -22,8 +22,9 @@ from benchsuite.report.figures.choose import (
     without_number,
 )
 from benchsuite.report.figures.scales import apply, scale, wants_log
-from benchsuite.report.points import (
-    Point,
+from benchsuite.report.ranking import relative_speed
+from benchsuite.report.reported_cells import (
+    ReportedCell,
     Value,
     besides_protocol,
     counting,
@@ -33,7 +34,6 @@ from benchsuite.report.points import (
     resolutions_of,
     stated,
 )
-from benchsuite.report.ranking import relative_speed
 from benchsuite.report.theme import MUTED, Look, fills
 from benchsuite.report.theme import looks as new_looks
 from benchsuite.report.words import pixels, the_kernels
@@ -54,7 +54,7 @@ class Dot:
         lane: which of the parallel lines of a row, from 0 on.
     """
 
-    point: Point
+    cell: ReportedCell
     value: Value
     look: Look
     fill: str
@@ -66,26 +66,26 @@ def ratio(request: FigureRequest) -> Drawn | None:
     cells, looks = request.cells, request.looks
     reference = request.reference or next(iter(names_of(cells)), "")
     bases = {
-        (kernel, point.resolution): point
+        (kernel, cell.resolution): cell
         for kernel in ([request.kernel] if request.kernel else kernels_of(cells))
-        for point in counting(cells, kernel)
-        if point.name == reference and point.throughput.known
+        for cell in counting(cells, kernel)
+        if cell.name == reference and cell.throughput.known
     }
     kernels = list(dict.fromkeys(kernel for kernel, _ in bases))
     filled = fills(kernels_of(cells))
     dots = [
-        Dot(point, relative_speed(point, base), looks[point.name], filled[point.kernel], lane)
+        Dot(cell, relative_speed(cell, base), looks[cell.name], filled[cell.kernel], lane)
         for lane, kernel in enumerate(kernels)
-        for point in counting(request.chosen, kernel)
-        if (base := bases.get((kernel, point.resolution))) and point.name != reference
+        for cell in counting(request.chosen, kernel)
+        if (base := bases.get((kernel, cell.resolution))) and cell.name != reference
     ]
     dots = [dot for dot in dots if dot.value.known]
     if not dots:
         return None
     same = " on the same kernel" if len(kernels) > 1 else ""
     caption = f"Speed relative to {reference}{same}, paired by round; right of the line is faster."
-    if any(dot.point.kernel != kernels[dot.lane] for dot in dots):
-        called = noun(dot.point.subject for dot in dots).plural.capitalize()
+    if any(dot.cell.kernel != kernels[dot.lane] for dot in dots):
+        called = noun(dot.cell.subject for dot in dots).plural.capitalize()
         caption += f" {called} without a fused kernel are hollow on every kernel of {reference}."
     caption += without_number([p for p in cells if p.resolution in {size for _, size in bases}])
     handles = draw.kernel_handles(kernels, filled)
@@ -97,19 +97,19 @@ def kernel_speedup(request: FigureRequest) -> Drawn | None:
     cells, looks = replace(request, kernel=None).chosen, request.looks
     math_of = {(p.name, p.resolution): p for p in cells if p.kernel == "math"}
     found = [
-        (point, value)
-        for point in cells
-        if is_fused(point.kernel, backends_of(point.measured.record))
-        and request.kernel in (None, point.kernel)
-        and (point.name, point.resolution) in math_of
-        and (value := relative_speed(point, math_of[point.name, point.resolution])).known
+        (cell, value)
+        for cell in cells
+        if is_fused(cell.kernel, backends_of(cell.measured.record))
+        and request.kernel in (None, cell.kernel)
+        and (cell.name, cell.resolution) in math_of
+        and (value := relative_speed(cell, math_of[cell.name, cell.resolution])).known
     ]
     if not found:
         return None
-    fused, filled = kernels_of(point for point, _ in found), fills(kernels_of(cells))
+    fused, filled = kernels_of(cell for cell, _ in found), fills(kernels_of(cells))
     dots = [
-        Dot(point, value, looks[point.name], filled[point.kernel], fused.index(point.kernel))
-        for point, value in found
+        Dot(cell, value, looks[cell.name], filled[cell.kernel], fused.index(cell.kernel))
+        for cell, value in found
     ]
     caption = (
         f"Speed on {the_kernels(fused)} relative to math, paired by round; right of the line the fused "
@@ -121,12 +121,12 @@ def kernel_speedup(request: FigureRequest) -> Drawn | None:
 
 def protocols(request: FigureRequest) -> Drawn | None:
     """Speed as each protocol reads it relative to adaptive sampling; None for one protocol."""
-    timed = [point for point in request.chosen if point.throughput.known]
+    timed = [cell for cell in request.chosen if cell.throughput.known]
     bases = {besides_protocol(p): p for p in timed if p.settings["protocol"] == "adaptive"}
     others = [p for p in timed if p.settings["protocol"] != "adaptive" and besides_protocol(p) in bases]
     if not others:
         return None
-    own = new_looks(str(point.settings["protocol"]) for point in others)
+    own = new_looks(str(cell.settings["protocol"]) for cell in others)
     dots = [
         Dot(p, relative_speed(p, bases[besides_protocol(p)]), own[word], "full", list(own).index(word))
         for p in others
@@ -147,16 +147,16 @@ def _relative(
     dots: Sequence[Dot], request: FigureRequest, handles: Sequence[Artist], title: str, caption: str
 ) -> Drawn:
     """Ratios in rows, a panel a resolution, the largest of the last panel on top; with the noise floor."""
-    every = resolutions_of(dot.point for dot in dots)
+    every = resolutions_of(dot.cell for dot in dots)
     sizes = evenly(every, MOST_PANELS)
-    dots = [dot for dot in dots if dot.point.resolution in sizes]
+    dots = [dot for dot in dots if dot.cell.resolution in sizes]
     rank: dict[str, tuple[int, float]] = {}
     for dot in dots:
-        here = sizes.index(dot.point.resolution), dot.value.value
-        rank[dot.point.name] = max(here, rank.get(dot.point.name, here))
+        here = sizes.index(dot.cell.resolution), dot.value.value
+        rank[dot.cell.name] = max(here, rank.get(dot.cell.name, here))
     names = sorted(rank, key=lambda name: rank[name], reverse=True)
     caption += stated(" Bars are 95 % confidence intervals.", (dot.value for dot in dots))
-    if len({(dot.point.name, dot.point.resolution) for dot in dots}) < len(names) * len(sizes):
+    if len({(dot.cell.name, dot.cell.resolution) for dot in dots}) < len(names) * len(sizes):
         caption += " An empty row has no number there."
     if len(sizes) < len(every):
         caption += f" {len(sizes)} of {len(every)} resolutions."
@@ -167,7 +167,7 @@ def _relative(
     if not request.layout.wide and len(names) > room:
         caption += f" The first {room} of {len(names)}."
         names = names[:room]
-        dots = [dot for dot in dots if dot.point.name in names]
+        dots = [dot for dot in dots if dot.cell.name in names]
     return _rows(dots, sizes, names, request, handles, title, line), caption
 
 
@@ -183,7 +183,7 @@ def _rows(
     """Panels that share their scale and their rows, each `line` points high."""
     looks, layout = request.looks, request.layout
     lanes, across = 1 + max(dot.lane for dot in dots), layout.panels(len(sizes))
-    noise, values = noise_of([dot.point for dot in dots]), [1.0, *ends(dot.value for dot in dots)]
+    noise, values = noise_of([dot.cell for dot in dots]), [1.0, *ends(dot.value for dot in dots)]
     known = [value for value in values if not math.isnan(value)]
     left = 14 + widest(looks[name].label for name in names)
     width = (layout.width - left - _RIGHT - _GAP * (across - 1)) / across
@@ -209,9 +209,9 @@ def _rows(
             ax.set_xlabel(title)
         ax.axvline(1, color=MUTED, linewidth=0.6, zorder=1.5)
         ax.axvspan(1 / (1 + noise), 1 + noise, color=MUTED, alpha=0.3, linewidth=0, zorder=1.2)
-        for dot in (dot for dot in dots if dot.point.resolution == resolution):
-            level = names.index(dot.point.name) + (dot.lane - (lanes - 1) / 2) * 0.8 / lanes
+        for dot in (dot for dot in dots if dot.cell.resolution == resolution):
+            level = names.index(dot.cell.name) + (dot.lane - (lanes - 1) / 2) * 0.8 / lanes
             if dot.value.bounded:
                 draw.bar(ax, (dot.value.lo, dot.value.hi), (level, level), dot.look.color)
-            draw.mark(ax, dot.value.value, level, dot.look, dot.fill, dot.point.cell)
+            draw.mark(ax, dot.value.value, level, dot.look, dot.fill, dot.cell.id)
     return figure

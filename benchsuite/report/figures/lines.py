@@ -34,7 +34,7 @@ from benchsuite.report.figures.scales import (
 )
 from benchsuite.report.label_places import Spot as Place
 from benchsuite.report.label_places import stack
-from benchsuite.report.points import Point, counting, grouped, resolutions_of
+from benchsuite.report.reported_cells import ReportedCell, counting, grouped, resolutions_of
 from benchsuite.report.sweeps import RESOLUTION, AxisLine, AxisSweep, Spot, over_resolution
 from benchsuite.report.theme import MUTED, Look, fills
 from benchsuite.report.theme import looks as new_looks
@@ -57,12 +57,12 @@ def over_axis(request: FigureRequest) -> Drawn | None:
         return None
     layout = request.layout
     kernel = one_kernel(sweep.cells, request)
-    kept = {point.cell for point in counting(sweep.cells, kernel)}
-    lines = [line for line in sweep.lines if any(spot.point.cell in kept for spot in line.spots)]
+    kept = {cell.id for cell in counting(sweep.cells, kernel)}
+    lines = [line for line in sweep.lines if any(spot.cell.id in kept for spot in line.spots)]
     lines = [line for line in lines if request.wants(line.name)]
-    cells = [spot.point for line in lines for spot in line.spots]
+    cells = [spot.cell for line in lines for spot in line.spots]
     metrics = [METRICS[key] for key in ((request.metric,) if request.metric else SHOWN)]
-    metrics = [metric for metric in metrics if any(point.metrics[metric.key].known for point in cells)]
+    metrics = [metric for metric in metrics if any(cell.metrics[metric.key].known for cell in cells)]
     if not metrics:
         return None
     rows = list(dict.fromkeys(line.resolution for line in lines))
@@ -96,7 +96,7 @@ def over_axis(request: FigureRequest) -> Drawn | None:
 
 
 def _looks(
-    looks: Mapping[str, Look], lines: Sequence[AxisLine], cells: Sequence[Point]
+    looks: Mapping[str, Look], lines: Sequence[AxisLine], cells: Sequence[ReportedCell]
 ) -> tuple[Mapping[str, Look], set[str]]:
     """Looks of the lines, and the names that are shown: of many only the notable ones.
 
@@ -155,7 +155,7 @@ def _gutter(shown: Sequence[_Lines]) -> float:
 
 def at_text(sweep: AxisSweep, spot: Spot) -> str:
     """A value of the axis as a reader writes it: 480×640, 0.5, 64."""
-    return str(spot.point.resolution).replace("x", "×") if sweep.axis == RESOLUTION else f"{spot.at:g}"
+    return str(spot.cell.resolution).replace("x", "×") if sweep.axis == RESOLUTION else f"{spot.at:g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ class _Lines:
     @property
     def values(self) -> list[float]:
         """All that is drawn, with the ranges of rounds."""
-        return [end for line in self.lines for spot in self.known(line) for end in self.range(spot.point)]
+        return [end for line in self.lines for spot in self.known(line) for end in self.range(spot.cell)]
 
     @property
     def failed(self) -> dict[str, list[tuple[AxisLine, Spot]]]:
@@ -179,26 +179,24 @@ class _Lines:
             (line, spot)
             for line in self.lines
             for spot in line.spots
-            if spot.point.status != "ok" and not spot.point.metrics[self.metric.key].known
+            if spot.cell.status != "ok" and not spot.cell.metrics[self.metric.key].known
         ]
 
         def label(cell: tuple[AxisLine, Spot]) -> str:
             line, _ = cell
-            statuses = dict.fromkeys(
-                STATUS_WORDS[spot.point.status] for other, spot in cells if other is line
-            )
+            statuses = dict.fromkeys(STATUS_WORDS[spot.cell.status] for other, spot in cells if other is line)
             name = f"{self.looks[line.name].label} " if line.name in self.named else ""
             return f"{name}{'/'.join(statuses)}"
 
         return grouped(cells, label)
 
     def known(self, line: AxisLine) -> list[Spot]:
-        return [spot for spot in line.spots if spot.point.metrics[self.metric.key].known]
+        return [spot for spot in line.spots if spot.cell.metrics[self.metric.key].known]
 
-    def range(self, point: Point) -> tuple[float, float, float]:
+    def range(self, cell: ReportedCell) -> tuple[float, float, float]:
         """The median with the smallest and the largest of the rounds; the value itself where it has none."""
-        value = point.metrics[self.metric.key].value
-        rounds = {"latency_s": point.rounds_s, "throughput": tuple(math.exp(log) for log in point.log_speeds)}
+        value = cell.metrics[self.metric.key].value
+        rounds = {"latency_s": cell.rounds_s, "throughput": tuple(math.exp(log) for log in cell.log_speeds)}
         looks = rounds.get(self.metric.key) or (value,)
         return min(value, *looks), value, max(value, *looks)
 
@@ -213,13 +211,13 @@ class _Lines:
             if not spots:
                 continue
             xs = [across[at_text(sweep, spot)] for spot in spots]
-            ranges = [[y.place(end) for end in self.range(spot.point)] for spot in spots]
+            ranges = [[y.place(end) for end in self.range(spot.cell)] for spot in spots]
             lows, medians, highs = zip(*ranges, strict=True)
             ax.plot(xs, medians, color=look.color, clip_on=False, zorder=2)
             ax.fill_between(xs, lows, highs, color=look.color, alpha=0.18, linewidth=0)
             for x, median, spot in zip(xs, medians, spots, strict=True):
-                fill = fills([spot.point.kernel])[spot.point.kernel]
-                draw.mark(ax, x, median, look, fill, spot.point.cell)
+                fill = fills([spot.cell.kernel])[spot.cell.kernel]
+                draw.mark(ax, x, median, look, fill, spot.cell.id)
             if line.name in self.named:
                 ends[line.name] = panel.at(xs[-1], medians[-1])
         if strip:
@@ -229,7 +227,7 @@ class _Lines:
             for line, spot in cells:
                 look = replace(self.looks[line.name], marker="x")
                 place, under = (across[at_text(sweep, spot)], level / panel.height), ax.get_xaxis_transform()
-                draw.mark(ax, *place, look, "full", spot.point.cell, transform=under)
+                draw.mark(ax, *place, look, "full", spot.cell.id, transform=under)
             draw.text(ax, panel.width + 10, level, label)
         self._names(panel, ends, strip)
 
@@ -246,13 +244,13 @@ class _Lines:
 
 
 def _caption(
-    sweep: AxisSweep, cells: Sequence[Point], kernel: str, rows: Sequence[int | str], unnamed: int
+    sweep: AxisSweep, cells: Sequence[ReportedCell], kernel: str, rows: Sequence[int | str], unnamed: int
 ) -> str:
-    called = noun(point.subject for point in cells)
+    called = noun(cell.subject for cell in cells)
     parts = [f"Medians of each {called.single} on the {kernel} kernel; bands are the range of the rounds."]
-    if {point.kernel for point in cells} - {kernel}:
+    if {cell.kernel for cell in cells} - {kernel}:
         parts.append(f"Hollow marks are of {called.plural} without attention, which have no kernel to fuse.")
-    if any(point.status != "ok" for point in cells):
+    if any(cell.status != "ok" for cell in cells):
         parts.append("A × under the lines is a cell without a number, with its status.")
     if rows[0] and len(rows) < len(resolutions_of(sweep.cells)):
         parts.append(f"At {places(rows)}.")

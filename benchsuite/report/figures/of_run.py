@@ -27,13 +27,13 @@ def request(cells: Cells, layout: Layout, **choices: Any) -> FigureRequest:
     """
     reference = choices.pop("reference", None) or cells.reference
     style = looks(cells.names, cells.reference)
-    return FigureRequest(cells.points, style, layout, reference=reference, **choices)
+    return FigureRequest(cells.reported, style, layout, reference=reference, **choices)
 
 
 def subjects(cells: Cells, figure: FigureKind, wanted: FigureRequest) -> Iterator[FigureRequest]:
     """All that a kind of figure is drawn of: the run, each of its sweeps or its groups."""
     if figure.of == "sweeps":
-        for sweep in sweeps(cells.points):
+        for sweep in sweeps(cells.reported):
             yield replace(wanted, cells=sweep.cells, sweep=sweep, of=f"{sweep.axis} {sweep.apart}".strip())
     elif figure.of == "run":
         yield wanted
@@ -51,7 +51,7 @@ def draw(cells: Cells, figure: FigureKind, wanted: FigureRequest) -> Drawing | N
     if drawing is None:
         return None
     drawing = replace(drawing, caption=f"{drawing.caption}{common_start_note(cells.names)}")
-    suspicious = {point.cell for point in cells.points if point.flags}
+    suspicious = {cell.id for cell in cells.reported if cell.flags}
     return drawing if wanted.layout.style == LITV2 else flagged(drawing, suspicious)
 
 

@@ -8,6 +8,7 @@ from itertools import accumulate
 
 from markupsafe import Markup
 
+from benchsuite.format import counted
 from benchsuite.report.answer import main_group
 from benchsuite.report.canvas import Drawing
 from benchsuite.report.cells import Cells
@@ -16,10 +17,9 @@ from benchsuite.report.figures import FIGURES, KINDS, FigureKind
 from benchsuite.report.figures.choose import FigureRequest
 from benchsuite.report.figures.layout import COLUMN, HALF, PAGE, Layout, column
 from benchsuite.report.figures.of_run import draw, request, subjects
-from benchsuite.report.points import Point, kernels_of, names_of
+from benchsuite.report.reported_cells import ReportedCell, kernels_of, names_of
 from benchsuite.report.svg import FigurePart, StyleSheet, View, inline
 from benchsuite.report.sweeps import sweeps
-from benchsuite.report.words import counted
 
 MOST_DRAWN = 400
 """Cells of a run that static figures are written into the page for, a group at a time: they cost 2 kB and 10
@@ -56,14 +56,14 @@ class FigureWriter:
     def write(self, wanted: Sequence[str]) -> PageFigures:
         """The figures of these sections of a scenario, as far as there is room."""
         figures = PageFigures()
-        if not self.cells.points:
+        if not self.cells.reported:
             return figures
         main = main_group(self.cells)
         kinds = [kind for kind in FIGURES if not kind.section or kind.section in wanted]
         kinds.sort(key=lambda kind: wanted.index(kind.section) if kind.section else len(wanted))
         room = MOST_DRAWN - len(main)
         if room < 0:
-            figures.undrawn = _undrawn(len(self.cells.points))
+            figures.undrawn = _undrawn(len(self.cells.reported))
             return figures
         beside = (part for kind in self._beside(kinds) for part in self._parts(kind, main, HALF, phone=True))
         figures.first = next(beside, None)
@@ -93,13 +93,13 @@ class FigureWriter:
 
     def _beside(self, kinds: Sequence[FigureKind]) -> list[FigureKind]:
         """Kinds that may stand beside the answer: of protocols or a parameter where it is about these."""
-        varied = any(sweep.is_parameter for sweep in sweeps(self.cells.points))
-        about = varied and len({point.target for point in self.cells.points}) == 1
+        varied = any(sweep.is_parameter for sweep in sweeps(self.cells.reported))
+        about = varied and len({cell.target for cell in self.cells.reported}) == 1
         may = [kind for kind in kinds if kind.beside and (kind.of != "sweeps" or about)]
         return sorted(may, key=lambda kind: kind.beside)
 
     def _parts(
-        self, kind: FigureKind, group: Sequence[Point], layout: Layout, *, phone: bool = False,
+        self, kind: FigureKind, group: Sequence[ReportedCell], layout: Layout, *, phone: bool = False,
         switch: bool = True,
     ) -> Iterator[FigurePart]:  # fmt: skip
         """The figures of one kind: of this group, of the whole run, or one for each sweep over an axis.

@@ -1,23 +1,21 @@
-"""Parts of memory, training steps, energy, wall time and operators' time. Points → stacked bars."""
+"""Parts of memory, training steps, energy, wall time and operators' time. Cells → stacked bars."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from benchsuite.findings.operator_kinds import OTHER, kind_of_work
-from benchsuite.format import si
-from benchsuite.report.figures.bars import WAITS, Bar, stacked
+from benchsuite.format import joined, si
+from benchsuite.report.figures.bars import WAITS, Parts, stacked
 from benchsuite.report.figures.choose import Drawn, FigureRequest, fullest
-from benchsuite.report.points import Point
-from benchsuite.report.words import joined, pixels
+from benchsuite.report.reported_cells import ReportedCell
+from benchsuite.report.words import pixels
 from benchsuite.results.machine import LAUNCH_BOUND, launch_bound
 
 WORKS = "device works"
 IDLE, BEYOND, WHOLE = "idle draw", "beyond the idle draw", "idle draw not read"
 MOST_KINDS = 6
-
-Parts = Mapping[str, float]
 
 
 def memory(request: FigureRequest) -> Drawn | None:
@@ -43,19 +41,19 @@ def device(request: FigureRequest) -> Drawn | None:
 
     Cells that wait longest for their wall time come first.
     """
-    bars = []
-    for point in request.chosen:
-        wall, works = point.latency.value, _number(point, "busy_s")
-        if works > 0 and point.latency.known:
-            total = si(wall, "s", 3) + (", launch-bound" if launch_bound(wall, works) else "")
-            bars.append(Bar(point, {WORKS: works, WAITS: max(0.0, wall - works)}, total=total))
-    bars.sort(key=lambda bar: bar.parts[WORKS] / bar.point.latency.value)
+    times = [(cell, cell.latency.value, _number(cell, "busy_s")) for cell in request.chosen]
+    times = [(cell, wall, works) for cell, wall, works in times if works > 0 and wall > 0]
+    times.sort(key=lambda item: item[2] / item[1])
+    bars = [(cell, {WORKS: works, WAITS: max(0.0, wall - works)}) for cell, wall, works in times]
+    totals = [
+        si(wall, "s", 3) + (", launch-bound" if launch_bound(wall, works) else "") for _, wall, works in times
+    ]
     caption = (
         "On the right the wall time of a step. It is launch-bound, and says more of the host, where it is "
         f"more than {LAUNCH_BOUND:g} times as long as the device works."
     )
     axis = "Share of the wall time of a step"
-    return stacked(request, bars, unit="s", axis=axis, caption=caption, share=True)
+    return stacked(request, bars, unit="s", axis=axis, caption=caption, share=True, totals=totals)
 
 
 def operators(request: FigureRequest) -> Drawn | None:
@@ -80,60 +78,57 @@ def operators(request: FigureRequest) -> Drawn | None:
         largest = {kind: sorted(members[kind], key=lambda name: -members[kind][name])[:3] for kind in kinds}
         caption += f" Here {'; '.join(f'{kind}: {joined(names)}' for kind, names in largest.items())}."
     bars = []
-    for point, found in ops:
+    for cell, found in ops:
         seconds = {kind: sum(op.seconds for op in found if kind_of_work(op.name) == kind) for kind in kinds}
         if found:  # what the profile does not name is other work
             other = max(0.0, found[0].seconds / found[0].share - sum(seconds.values()))
-            bars.append(Bar(point, {**seconds, OTHER: other}))
+            bars.append((cell, {**seconds, OTHER: other}))
     axis = f"Share of the own time of all {what}s"
     return stacked(request, bars, unit="s", axis=axis, caption=caption, share=True)
 
 
 def _wholes(
-    request: FigureRequest, parts_of: Callable[[Point], Parts], unit: str, axis: str, caption: str
+    request: FigureRequest, parts_of: Callable[[ReportedCell], Parts], unit: str, axis: str, caption: str
 ) -> Drawn | None:
     """Bars of the resolution that most cells have one at, the longest first, each with its total."""
-    cells = [point for point in request.chosen if sum(parts_of(point).values()) > 0]
-    memory = unit == "B"
-    bars = [
-        Bar(p, parts_of(p), _number(p, "peak_reserved_bytes", 0.0) if memory else 0.0) for p in fullest(cells)
-    ]
-    bars.sort(key=lambda bar: -bar.length)
-    at = f"At {pixels(bars[0].point.resolution)}. " if bars else ""
+    cells = fullest([cell for cell in request.chosen if sum(parts_of(cell).values()) > 0])
+    bars = [(cell, parts_of(cell)) for cell in cells]
+    bars.sort(key=lambda bar: -sum(bar[1].values()))
+    at = f"At {pixels(cells[0].resolution)}. " if cells else ""
     return stacked(request, bars, unit=unit, axis=axis, caption=f"{at}{caption}")
 
 
-def _number(point: Point, key: str, missing: float = math.nan) -> float:
-    value = point.metrics[key].value
+def _number(cell: ReportedCell, key: str, missing: float = math.nan) -> float:
+    value = cell.metrics[key].value
     return missing if math.isnan(value) else value
 
 
-def _memory(point: Point) -> Parts:
+def _memory(cell: ReportedCell) -> Parts:
     """Bytes at the peak of a step; nothing where they are not known."""
-    peak = _number(point, "peak_memory_bytes")
+    peak = _number(cell, "peak_memory_bytes")
     if math.isnan(peak):
         return {}
     parts = {
-        "weights": _number(point, "weights_bytes"),
-        "input": _number(point, "input_bytes"),
-        "optimizer state": _number(point, "optimizer_bytes"),
+        "weights": _number(cell, "weights_bytes"),
+        "input": _number(cell, "input_bytes"),
+        "optimizer state": _number(cell, "optimizer_bytes"),
     }
     rest = max(0.0, peak - sum(parts.values()))
-    gradients = min(rest, _number(point, "gradient_bytes"))
+    gradients = min(rest, _number(cell, "gradient_bytes"))
     return {**parts, "gradients": gradients, "activations": rest - gradients}
 
 
-def _step(point: Point) -> Parts:
-    if math.isnan(_number(point, "forward_s")) or math.isnan(_number(point, "backward_s")):
+def _step(cell: ReportedCell) -> Parts:
+    if math.isnan(_number(cell, "forward_s")) or math.isnan(_number(cell, "backward_s")):
         return {}
-    return {part: _number(point, f"{part}_s", 0.0) for part in ("forward", "backward", "optimizer")}
+    return {part: _number(cell, f"{part}_s", 0.0) for part in ("forward", "backward", "optimizer")}
 
 
-def _energy(point: Point) -> Parts:
-    total, idle_w = _number(point, "joules_per_image"), _number(point, "idle_w")
+def _energy(cell: ReportedCell) -> Parts:
+    total, idle_w = _number(cell, "joules_per_image"), _number(cell, "idle_w")
     if math.isnan(total):
         return {}
-    if math.isnan(idle_w) or not point.latency.known:
+    if math.isnan(idle_w) or not cell.latency.known:
         return {WHOLE: total}
-    idle = min(total, idle_w / point.throughput.value)
+    idle = min(total, idle_w / cell.throughput.value)
     return {IDLE: idle, BEYOND: total - idle}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchsuite.findings.roof import CACHES, ONE_PRODUCT, UNKNOWN, WINOGRAD, Roof, roof_of
-from benchsuite.format import si
+from benchsuite.format import counted, joined, percentage, si, some
 from benchsuite.report.canvas import NamedMarks, grid, kernel_handles
 from benchsuite.report.figures.choose import Drawn, FigureRequest, faded, too_many
 from benchsuite.report.figures.scales import apply, scale
-from benchsuite.report.points import Point, kernels_of
+from benchsuite.report.reported_cells import ReportedCell, kernels_of
 from benchsuite.report.theme import MUTED, fills
-from benchsuite.report.words import counted, joined, percentage, pixels, some
+from benchsuite.report.words import pixels
 
 FAR = 10.0
 """Multiple of the ridge beyond which all marks must lie for it to be left out, so that it squeezes none."""
@@ -21,17 +21,17 @@ _LIFTED = {
     ONE_PRODUCT: "the roof of this run is one matrix product, which other kernels outrun",
     UNKNOWN: "for no reason that is known",
 }
-_Placed = Sequence[tuple[Point, Roof]]
+_Placed = Sequence[tuple[ReportedCell, Roof]]
 
 
 def roofline(request: FigureRequest) -> Drawn | None:
     """A mark a cell, and the roof of its machine; None where no ceilings were measured, and in training."""
     looks, layout = request.looks, request.layout
-    placed = [(point, roof) for point in request.chosen if (roof := roof_of(point.measured))]
+    placed = [(cell, roof) for cell in request.chosen if (roof := roof_of(cell.measured))]
     if not placed:
         return None
     placed.sort(key=lambda item: item[1].share)
-    kernels = kernels_of(point for point, _ in placed)
+    kernels = kernels_of(cell for cell, _ in placed)
     filled = fills(kernels)
     height = 300.0 if layout.wide else 240.0 if layout.panels(2) > 1 else 200.0
     handles = kernel_handles(kernels, filled)
@@ -48,14 +48,14 @@ def roofline(request: FigureRequest) -> Drawn | None:
         panel.ax.plot(left, [peak * min(1.0, at / ridge) for at in left], color=MUTED)
     panel.ax.set_xlabel("Operations per byte that must move [FLOP/B]")
     panel.ax.set_ylabel("Achieved [FLOP/s]")
-    kept = {point.name for point, _ in placed}
-    if too_many([point for point, _ in placed]):
+    kept = {cell.name for cell, _ in placed}
+    if too_many([cell for cell, _ in placed]):
         references = {name for name, look in looks.items() if look.reference}
         kept &= {placed[0][0].name, placed[-1][0].name} | references
         looks = faded(looks, kept)
     marks = NamedMarks(panel, looks)
-    for point, roof in placed:
-        marks.add(point.name, roof.intensity, roof.achieved, filled[point.kernel], point.cell)
+    for cell, roof in placed:
+        marks.add(cell.name, roof.intensity, roof.achieved, filled[cell.kernel], cell.id)
     marks.name([name for name in marks.anchors if name in kept])
     return figure, _caption(placed)
 
@@ -63,9 +63,9 @@ def roofline(request: FigureRequest) -> Drawn | None:
 def _caption(placed: _Placed) -> str:
     """The caption; `placed` in rising order of their shares of the roof."""
 
-    def named(item: tuple[Point, Roof]) -> str:
-        point, roof = item
-        return f"{point.name} at {pixels(point.resolution)} on {point.kernel} ({percentage(roof.share)})"
+    def named(item: tuple[ReportedCell, Roof]) -> str:
+        cell, roof = item
+        return f"{cell.name} at {pixels(cell.resolution)} on {cell.kernel} ({percentage(roof.share)})"
 
     bound = sum(roof.memory_bound for _, roof in placed)
     peaks = sorted({(float(f"{roof.peak:.4g}"), roof.kernel) for _, roof in placed})

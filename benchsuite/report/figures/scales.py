@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import MaxNLocator
 
 from benchsuite.format import byte_size, si, significant
 from benchsuite.report.canvas import measure, text_size
@@ -148,11 +148,10 @@ def apply(ax: Axes, side: Literal["x", "y"], scale: Scale, unit: str, *, labels:
     ax.set(**{f"{side}scale": "log" if scale.log else "linear", f"{side}lim": (scale.lo, scale.hi)})
     slot = [scale.slot] if scale.slot else []
     ticks = [*slot, *scale.ticks]
-    axis.set_major_locator(FixedLocator(ticks))
-    axis.set_minor_locator(NullLocator())
     texts = [*("0" for _ in slot), *(tick_text(tick, unit) for tick in scale.ticks)]
     texts = _spaced(ax, ticks, texts) if side == "x" else texts
-    axis.set_major_formatter(FixedFormatter(texts) if labels else NullFormatter())
+    axis.set_ticks(ticks, texts if labels else [""] * len(ticks))
+    axis.set_ticks([], minor=True)
     if slot:
         line = ax.axvline if side == "x" else ax.axhline
         line(scale.wall, color=MUTED, linewidth=0.7, linestyle=(0, (1, 2)), zorder=1)
@@ -180,8 +179,8 @@ def positions(values: Mapping[str, float], *, log: bool | None = None) -> dict[s
 def apply_positions(ax: Axes, places: Mapping[str, float]) -> None:
     """Give the x axis ticks at these places."""
     ax.set_xlim(-PAD, 1 + PAD)
-    ax.xaxis.set_major_locator(FixedLocator(list(places.values())))
-    ax.xaxis.set_major_formatter(FixedFormatter(_spaced(ax, list(places.values()), list(places))))
+    ticks = list(places.values())
+    ax.set_xticks(ticks, _spaced(ax, ticks, list(places)))
 
 
 def _spaced(ax: Axes, ticks: Sequence[float], texts: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ from matplotlib.artist import Artist
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from benchsuite.format import counted, some
 from benchsuite.labels import noun
 from benchsuite.report import canvas as draw
 from benchsuite.report.canvas import NamedMarks, Panel, grid, mark_size, measure, text_size
@@ -28,9 +29,9 @@ from benchsuite.report.figures.choose import (
 from benchsuite.report.figures.layout import LITV2, Layout
 from benchsuite.report.figures.scales import Scale, apply, scale, title_of
 from benchsuite.report.label_places import Box, around, segment
-from benchsuite.report.points import Point, kernels_of, names_of, noise_of, resolutions_of
+from benchsuite.report.reported_cells import ReportedCell, kernels_of, names_of, noise_of, resolutions_of
 from benchsuite.report.theme import MUTED, Look, crossing, fills
-from benchsuite.report.words import counted, pixels, some
+from benchsuite.report.words import pixels
 from benchsuite.results.metrics import METRICS, Metric
 from benchsuite.stats.pareto import pareto_front
 
@@ -143,7 +144,7 @@ def _scales(
     return [one.limited(one.at(0.5) / half, one.at(0.5) * half, unit, ticks) for one in own]
 
 
-def _dense(cells: Sequence[Point]) -> list[Point]:
+def _dense(cells: Sequence[ReportedCell]) -> list[ReportedCell]:
     """The cells of many within the shortest range of MACs, as a ratio, that holds `MOST` of them.
 
     None where that range is no small part of the whole.
@@ -172,35 +173,33 @@ class _Plot:
     """One panel: its cells, how they look, and the cells that its front is of."""
 
     panel: Panel
-    cells: Sequence[Point]
-    front_of: Sequence[Point]
+    cells: Sequence[ReportedCell]
+    front_of: Sequence[ReportedCell]
     x: Scale
     metric: Metric
     looks: Mapping[str, Look]
     filled: Mapping[str, str]
 
-    def bar(self, point: Point) -> tuple[float, float] | None:
+    def bar(self, cell: ReportedCell) -> tuple[float, float] | None:
         """Ends of the interval in points from the lower edge, where it is larger than the mark."""
-        value = point.metrics[self.metric.key]
+        value = cell.metrics[self.metric.key]
         if not value.bounded:
             return None
-        low, high = (self.panel.at(self.x.place(point.macs), end)[1] for end in (value.lo, value.hi))
+        low, high = (self.panel.at(self.x.place(cell.macs), end)[1] for end in (value.lo, value.hi))
         return (low, high) if high - low > 8 else None
 
-    def bar_place(self, point: Point) -> float:
+    def bar_place(self, cell: ReportedCell) -> float:
         """Value of the x axis at which to draw a cell's bar: its MACs, or so near that two bars are told."""
-        x = self.x.place(point.macs)
+        x = self.x.place(cell.macs)
         bars = {
             p.kernel: bar
             for p in self.cells
-            if p.name == point.name
-            and math.isclose(p.macs, point.macs, rel_tol=1e-3)
-            and (bar := self.bar(p))
+            if p.name == cell.name and math.isclose(p.macs, cell.macs, rel_tol=1e-3) and (bar := self.bar(p))
         }
-        own = bars.pop(point.kernel, None)
+        own = bars.pop(cell.kernel, None)
         if own is None or not any(own[0] < high and low < own[1] for low, high in bars.values()):
             return x
-        turn = sorted([*bars, point.kernel]).index(point.kernel) - len(bars) / 2
+        turn = sorted([*bars, cell.kernel]).index(cell.kernel) - len(bars) / 2
         aside = turn * 0.6 * mark_size() / self.panel.width
         return x * (self.x.hi / self.x.lo) ** aside if self.x.log else x + aside * self.x.span
 
@@ -218,22 +217,22 @@ class _Plot:
         marks = NamedMarks(self.panel, looks, taken)
         marks.lines += self._front()
         last: dict[str, tuple[float, float]] = {}
-        for point in sorted(self.cells, key=lambda point: -point.throughput.value):
-            value, color = point.metrics[self.metric.key], looks[point.name].color
-            x = self.x.place(point.macs)
-            here = marks.add(point.name, x, value.value, self.filled[point.kernel], point.cell)
-            if point.name in last:  # the same mixer on another kernel
-                draw.stroke(ax, last[point.name], here, color, dotted=True)
-                marks.lines.append(segment(last[point.name], here))
-            last[point.name] = here
-            if bar := self.bar(point):
-                aside = self.bar_place(point)
+        for cell in sorted(self.cells, key=lambda cell: -cell.throughput.value):
+            value, color = cell.metrics[self.metric.key], looks[cell.name].color
+            x = self.x.place(cell.macs)
+            here = marks.add(cell.name, x, value.value, self.filled[cell.kernel], cell.id)
+            if cell.name in last:  # the same mixer on another kernel
+                draw.stroke(ax, last[cell.name], here, color, dotted=True)
+                marks.lines.append(segment(last[cell.name], here))
+            last[cell.name] = here
+            if bar := self.bar(cell):
+                aside = self.bar_place(cell)
                 draw.bar(ax, (aside, aside), (value.lo, value.hi), color)
                 marks.lines.append(Box(here[0] - 2, bar[0] - 2, here[0] + 2, bar[1] + 2))
-            if not point.exact:
+            if not cell.exact:
                 draw.stroke(ax, (here[0] + 4, here[1]), (here[0] + 15, here[1]), color, arrow=True)
                 marks.taken.append(around(here[0] + 10, here[1], 5))
-            if point.flags and color != MUTED:  # room for their sign
+            if cell.flags and color != MUTED:  # room for their sign
                 marks.taken.append(Box(here[0] + 3, here[1] + 2, here[0] + 9, here[1] + 13))
         names = sorted((name for name in last if name not in elsewhere), key=lambda name: name not in telling)
         first = len(telling.intersection(names))
@@ -261,17 +260,19 @@ class _Plot:
         return [segment(a, b) for a, b in pairwise(corners)]
 
 
-def _handles(drawn: Sequence[Point], filled: Mapping[str, str], band: float, layout: Layout) -> list[Artist]:
+def _handles(
+    drawn: Sequence[ReportedCell], filled: Mapping[str, str], band: float, layout: Layout
+) -> list[Artist]:
     """Legend entries of the kernels, the front and the noise floor, whose band is so many points wide."""
     found = draw.kernel_handles(kernels_of(drawn), filled)
-    if any(point.exact for point in drawn):
+    if any(cell.exact for cell in drawn):
         found.append(Line2D([], [], color=MUTED, linewidth=1, label="Pareto front"))
         found += draw.noise_handles(noise_of(drawn), band, narrow=layout.narrow)
     return found
 
 
 def _caption(
-    drawn: Sequence[Point],
+    drawn: Sequence[ReportedCell],
     resolutions: Sequence[int | str],
     metric: Metric,
     unnamed: set[str],
@@ -287,8 +288,8 @@ def _caption(
         enlarged: whether the second panel enlarges a part of the first.
     """
     several = len(kernels_of(drawn)) > 1
-    zero = [point for point in drawn if point.macs == 0]
-    bounds = "" if all(point.exact for point in zero) else ", also as a lower bound"
+    zero = [cell for cell in drawn if cell.macs == 0]
+    bounds = "" if all(cell.exact for cell in zero) else ", also as a lower bound"
     every = resolutions_of(drawn)
     beside = "; those of two kernels stand beside each other" if several else ""
     bars = f"Bars are 95 % confidence intervals, where larger than the mark{beside}."
@@ -297,10 +298,10 @@ def _caption(
         ("Logarithmic axes of one scale; their ranges differ.", len(resolutions) > 1 and not shared),
         ("The second panel enlarges the frame.", enlarged),
         (f"A dotted line joins the kernels of one {noun(p.subject for p in drawn).single}.", several),
-        (bars, any(point.metrics[metric.key].bounded for point in drawn)),
+        (bars, any(cell.metrics[metric.key].bounded for cell in drawn)),
         (
             "An arrow marks MACs that are a lower bound; such marks are not on the front.",
-            not all(point.exact for point in drawn),
+            not all(cell.exact for cell in drawn),
         ),
         (f"Left of the dotted line stands 0{bounds}.", bool(zero)),
         ("Coloured are the front, the extremes and the reference.", too_many(drawn)),

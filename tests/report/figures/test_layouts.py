@@ -117,11 +117,11 @@ def test_a_paper_gets_every_figure_in_both_widths_with_its_fonts_inside(tmp_path
     names = {f"{KINDS[kind].file}-{width}" for kind in kinds for width in ("column", "two-columns")}
     assert {path.stem for path in files} == names
     assert {path.suffix for path in files} == {".pdf", ".png", ".svg"}
-    for name, points, pixels in (("column", rb"234", 975), ("two-columns", rb"486", 2025)):
+    for name, cells, pixels in (("column", rb"234", 975), ("two-columns", rb"486", 2025)):
         pdf = (tmp_path / f"over-resolution-{name}.pdf").read_bytes()
         assert b"/FontFile2" in pdf  # TrueType, embedded
         assert b"/Type3" not in pdf
-        assert re.search(rb"/MediaBox \[ ?0 0 " + points, pdf)
+        assert re.search(rb"/MediaBox \[ ?0 0 " + cells, pdf)
         assert "<text" not in (tmp_path / f"over-resolution-{name}.svg").read_text()  # outlines
         png = (tmp_path / f"over-resolution-{name}.png").read_bytes()
         assert struct.unpack(">I", png[16:20]) == (pixels,)  # at 300 dpi

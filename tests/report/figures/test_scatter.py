@@ -325,8 +325,8 @@ def test_a_network_with_other_mixers_has_no_published_accuracy() -> None:
 
 
 def test_a_share_of_the_noise_that_nobody_knows_draws_no_band() -> None:
-    from benchsuite.report.points import noise_of
+    from benchsuite.report.reported_cells import noise_of
     from tests.report.figures.drawing import cells_of
 
     assert noise_of([]) == 0
-    assert not math.isnan(noise_of(cells_of([make_record("a")]).points))
+    assert not math.isnan(noise_of(cells_of([make_record("a")]).reported))

@@ -1,17 +1,13 @@
-"""The cells of a run as typed points, made once: what figures, sentences and tables read."""
+"""The cells of a run as a report sees them, made once: what figures, sentences and tables read."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any, TypeVar
 
-import yaml
-
-from benchsuite.report.columns import CONDITIONS
+from benchsuite.report.columns import CONDITIONS, MEASURES
 from benchsuite.results import machine
 from benchsuite.results.metrics import QUANTITIES, MeasuredCell, measured_cells
 from benchsuite.results.record import Record
@@ -52,18 +48,20 @@ def stated(text: str, values: Iterable[Value]) -> str:
 class _Quantities(dict[str, Value]):
     """Key of `columns.MEASURES` → value of a cell, each worked out when it is first asked for."""
 
-    def __init__(self, measured: MeasuredCell, known: Mapping[str, Value]) -> None:
-        super().__init__(known)
+    def __init__(self, measured: MeasuredCell) -> None:
+        super().__init__()
         self._measured = measured
 
     def __missing__(self, key: str) -> Value:
-        numbers = [QUANTITIES[one].of(self._measured) for one in (key, *(QUANTITIES[key].interval or ()))]
+        row = MEASURES[key]
+        ends = [QUANTITIES[end] for end in row.interval or ()]
+        numbers = [one.of(self._measured) for one in (row, *ends)]
         value = self[key] = Value(*(math.nan if number is None else float(number) for number in numbers))
         return value
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class ReportedCell:
     """One cell.
 
     Attributes:
@@ -73,7 +71,6 @@ class Point:
         settings: condition → value, for every key of `columns.CONDITIONS`; None where it has none.
         subject: what kind of thing it is of: "mixer", "block" or "backbone".
         size: height × width in pixels, by which resolutions are ordered.
-        tokens: of one image, at the stride of the cell; the pixels of a network.
         exact: False where the counter missed operators, so that MACs are a lower bound.
         rounds_s: median seconds per step of each round; round i of two cells of one `session` and
             allocator was one process.
@@ -88,12 +85,11 @@ class Point:
     """
 
     measured: MeasuredCell
-    cell: str
+    id: str
     subject: str
     name: str
     resolution: int | str
     size: tuple[int, int]
-    tokens: int
     kernel: str
     status: str
     exact: bool
@@ -133,34 +129,34 @@ class Point:
         return self.metrics["published_top1"].value
 
 
-def points(
+def reported_cells(
     records: Iterable[Record], environments: Mapping[int, Mapping[str, Any]] | None = None
-) -> list[Point]:
+) -> list[ReportedCell]:
     """The cells of these records, in order; `environments` has the machine of each session."""
-    return [_point(measured) for measured in measured_cells(records, environments)]
+    return [_reported(measured) for measured in measured_cells(records, environments)]
 
 
-def setting_of(point: Point) -> tuple[Any, ...]:
+def setting_of(cell: ReportedCell) -> tuple[Any, ...]:
     """All that cells of one run have in common that differ in the mixer only."""
-    return (point.resolution, point.kernel, *point.settings.values())
+    return (cell.resolution, cell.kernel, *cell.settings.values())
 
 
-def besides_protocol(point: Point) -> tuple[Any, ...]:
+def besides_protocol(cell: ReportedCell) -> tuple[Any, ...]:
     """All that the same cell has in common under several timing protocols."""
-    others = (value for key, value in point.settings.items() if key != "protocol")
-    return (point.name, point.resolution, point.kernel, *others)
+    others = (value for key, value in cell.settings.items() if key != "protocol")
+    return (cell.name, cell.resolution, cell.kernel, *others)
 
 
-def resolutions_of(cells: Iterable[Point]) -> list[int | str]:
+def resolutions_of(cells: Iterable[ReportedCell]) -> list[int | str]:
     """Distinct resolutions by area, then height."""
-    sizes = {point.resolution: point.size for point in cells}
+    sizes = {cell.resolution: cell.size for cell in cells}
     return sorted(sizes, key=lambda key: (math.prod(sizes[key]), sizes[key]))
 
 
-def kernels_of(cells: Iterable[Point]) -> list[str]:
+def kernels_of(cells: Iterable[ReportedCell]) -> list[str]:
     """Distinct kernels, math first."""
     order = ("math", "sdpa", "flash", "mem_efficient", "cudnn", "flex")
-    kernels = {point.kernel for point in cells}
+    kernels = {cell.kernel for cell in cells}
     return sorted(kernels, key=lambda key: (order.index(key) if key in order else len(order), key))
 
 
@@ -172,38 +168,37 @@ def grouped(items: Iterable[_Item], key: Callable[[_Item], _Key]) -> dict[_Key, 
     return found
 
 
-def names_of(cells: Iterable[Point]) -> list[str]:
+def names_of(cells: Iterable[ReportedCell]) -> list[str]:
     """Distinct names in order of appearance."""
-    return list(dict.fromkeys(point.name for point in cells))
+    return list(dict.fromkeys(cell.name for cell in cells))
 
 
-def noise_of(cells: Iterable[Point]) -> float:
+def noise_of(cells: Iterable[ReportedCell]) -> float:
     """Largest noise floor of the machines of these cells, as a share; 0 where none is known."""
     return max((p.noise for p in cells if not math.isnan(p.noise)), default=0.0)
 
 
-def counting(cells: Sequence[Point], kernel: str) -> list[Point]:
+def counting(cells: Sequence[ReportedCell], kernel: str) -> list[ReportedCell]:
     """The cells that count under a kernel: its own, and those of names that have nothing to fuse.
 
     A mixer without attention runs on "math" alone; it is the same layer whatever kernel the others use.
     """
-    fused = {point.name for point in cells if point.kernel != "math"}
-    return [point for point in cells if point.kernel == kernel or point.name not in fused]
+    fused = {cell.name for cell in cells if cell.kernel != "math"}
+    return [cell for cell in cells if cell.kernel == kernel or cell.name not in fused]
 
 
-def _point(measured: MeasuredCell) -> Point:
+def _reported(measured: MeasuredCell) -> ReportedCell:
     record, cell = measured.record, measured.record.cell
     height, width = cell.resolution
     size = height if height == width else f"{height}x{width}"
     rounds = round_medians(measured.timing) if measured.timing else ()
-    return Point(
+    return ReportedCell(
         measured=measured,
-        cell=record.id,
+        id=record.id,
         subject=cell.subject,
         name=cell.name,
         resolution=size,
         size=cell.resolution,
-        tokens=cell.tokens,
         kernel=cell.kernel,
         status=record.status,
         exact=record.cost is None or record.cost.complete,
@@ -216,20 +211,5 @@ def _point(measured: MeasuredCell) -> Point:
         target=cell.target,
         arguments=dict(sorted(cell.config.items())),
         settings={key: QUANTITIES[key].of(measured) for key in CONDITIONS},
-        metrics=_Quantities(measured, {"published_top1": published_top1(cell.target, cell.config, size)}),
+        metrics=_Quantities(measured),
     )
-
-
-def published_top1(target: str, config: Mapping[str, Any], resolution: int | str) -> Value:
-    """Published ImageNet-1K top-1 accuracy of a network in per cent; missing where none is known.
-
-    A network with other mixers or arguments than its authors' has none.
-    """
-    return MISSING if config else _published().get((target, resolution), MISSING)
-
-
-@cache
-def _published() -> Mapping[tuple[str, int | str], Value]:
-    text = files("benchsuite.report").joinpath("data/published_top1.yaml").read_text(encoding="utf-8")
-    rows = yaml.safe_load(text)
-    return {(row["backbone"], row["resolution"]): Value(row["top1"]) for row in rows if "backbone" in row}
