@@ -103,6 +103,13 @@ def test_a_name_that_is_nothing_is_told_what_there_is(reference: str) -> None:
     )
 
 
+@pytest.mark.usefixtures("checkout")
+def test_a_file_that_is_not_there_is_told_the_nearest_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "hilos.yaml").write_text("")
+    with pytest.raises(UsageError, match=f'; did you mean "{tmp_path}/hilos.yaml"\\?\n  shipped: '):
+        resolve(f"{tmp_path}/hilso.yaml")
+
+
 def test_a_checkout_without_scenarios_says_so(checkout: Path) -> None:
     for path in shipped().values():
         path.unlink()
