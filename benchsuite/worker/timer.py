@@ -65,7 +65,9 @@ class Timer:
                 mark = setup.watch.mark() if setup.watch else 0
                 state = self._state_of(cell.device)
                 before = state.snapshot()
-                timing = sampling.sample(setup.steps.whole, device, plan)
+                warm_up = plan.warm_up.share(visit.rounds)
+                warmed = sampling.warm(plan.warming(setup.steps.whole), device, warm_up)
+                timing = sampling.sample(setup.steps.whole, device, plan, warmed)
                 # Read while it is at work, and not at rest.
                 keep_at_work(setup.steps.whole, device, quantile(timing.samples_s, 0.5))
                 after = state.snapshot()
