@@ -59,7 +59,7 @@ class LocalExecutor(Executor):
         settings: Mapping[str, WorkerSettings],
         recorder: RunRecorder,
         stopping: Callable[[], bool],
-    ) -> None:
+    ) -> Iterator[Record]:
         by_device: dict[str, list[ComparisonGroup]] = {}
         for group in groups:
             by_device.setdefault(group.device, []).append(group)
@@ -79,12 +79,13 @@ class LocalExecutor(Executor):
             due = itertools.takewhile(lambda _: not stopping(), _together(by_device[device]))
             return itertools.chain.from_iterable(map(measure, due))
 
-        for wave in waves(list(by_device)):
+        def measured(wave: list[str]) -> Iterable[Record]:
             if len(wave) == 1:
-                for record in records(wave[0], self.planner):
-                    recorder.keep(record)
-            else:
-                side_by_side(wave, self.planner, records, recorder.keep, recorder.broken)
+                return records(wave[0], self.planner)
+            side_by_side(wave, self.planner, records, recorder.keep, recorder.broken)
+            return ()
+
+        return itertools.chain.from_iterable(map(measured, waves(list(by_device))))
 
 
 def _together(groups: Sequence[ComparisonGroup]) -> Iterator[list[Cell]]:
