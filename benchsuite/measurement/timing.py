@@ -75,8 +75,14 @@ class SamplingPlan:
 
     def warming(self, step: Step) -> Step:
         """What warms up before `step` is timed: it, or those of `cold` in turns."""
+        if not self.cold:
+            return step
         turns = itertools.cycle(self.cold)
-        return (lambda: next(turns)()) if self.cold else step
+
+        def in_turns() -> object:
+            return next(turns)()
+
+        return in_turns
 
 
 @dataclass(frozen=True, slots=True)

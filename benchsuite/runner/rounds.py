@@ -72,7 +72,8 @@ def measure_in_rounds(
             over = False
             while not over:
                 visit, start = entry.next_visit(number, measure), time.monotonic()
-                reply = workers.visit(entry.cell, measure, visit, entry.left_s(measure))
+                timer, left_s = workers.timer(entry.timed_as.allocator), entry.left_s(measure)
+                reply = timer.call("visit", entry.timed_as, measure, visit, timeout_s=left_s, stage="time")
                 over = entry.take_visit(reply, time.monotonic() - start, measure)
             if entry.failure is None:
                 visited(number, entry.visits[-1])

@@ -176,7 +176,12 @@ def test_later_rounds_are_told_how_many_calls_make_a_sample() -> None:
     class Workers:
         def begin_round(self) -> None: ...
 
-        def visit(self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float) -> WorkerReply[Record]:
+        def timer(self, allocator: str) -> Workers:
+            return self
+
+        def call(
+            self, function: str, cell: Cell, measure: Measure, visit: Visit, **_: object
+        ) -> WorkerReply[Record]:
             told.append(visit.calls)
             record = make_record(samples=(1e-5,) * 4)
             assert record.timing is not None
