@@ -17,7 +17,7 @@ from benchsuite.measurement.allocator import can_retain
 from benchsuite.results.record import Record
 from benchsuite.runner import process
 from benchsuite.runner.process import Worker
-from benchsuite.runner.rounds import measure_in_rounds
+from benchsuite.runner.rounds import Rounds
 from benchsuite.runner.workers import ProcessWorkers
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker.worker_reply import WorkerReply
@@ -116,7 +116,8 @@ def test_a_cell_that_fits_a_limit_as_the_system_has_it_fits_with_retained_memory
     with closing(ProcessWorkers()) as workers:
         workers.describe("cpu", 1, [], limited.memory_limit)
         assert visit(workers, replace(cell, allocator="system"), limited).status == "ok"
-        (record,) = measure_in_rounds([cell], limited, workers, begins=lambda _: None, stopping=lambda: False)
+        rounds = Rounds(measure=limited, workers=workers, stopping=lambda: False)
+        (record,) = rounds.records([cell])
         assert record.timing is not None
         assert record.timing.allocator in ("system", "retain")
 

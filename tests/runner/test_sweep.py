@@ -20,7 +20,7 @@ from benchsuite.runner.cell_rounds import CellRounds
 from benchsuite.runner.executors.local import LocalExecutor
 from benchsuite.runner.prepare import Request, prepare
 from benchsuite.runner.recorder import ROUNDS
-from benchsuite.runner.rounds import measure_in_rounds, order
+from benchsuite.runner.rounds import Rounds, order
 from benchsuite.runner.sweep import run_sweep
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.stats.intervals import quantile
@@ -104,14 +104,12 @@ def test_a_cell_too_large_for_retained_memory_is_timed_as_the_system_has_it_unde
 
     rounds: list[Record] = []
     cell, measure = make_cell(), Measure(metrics=("latency",), rounds=3, precision=None, memory_limit=1 << 30)
-    (record,) = measure_in_rounds(
-        [cell],
-        measure,
-        Full(),
-        begins=lambda _: None,
+    (record,) = Rounds(
+        measure=measure,
+        workers=Full(),  # type: ignore[arg-type]
         stopping=lambda: False,
         visited=lambda _, visit: rounds.append(visit),
-    )
+    ).records([cell])
     assert asked == ["retain", "system", "system", "system"]
     assert (record.status, record.attempts, record.cell) == ("ok", 1, cell)
     assert [(one.id, one.cell) for one in rounds] == [(cell.id, cell)] * 3

@@ -17,7 +17,7 @@ from benchsuite.measurement.cpu import CpuDevice
 from benchsuite.measurement.stopping import Visit
 from benchsuite.results.cell import Cell
 from benchsuite.results.record import Record
-from benchsuite.runner.rounds import measure_in_rounds
+from benchsuite.runner.rounds import Rounds
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker import calls as worker
 from benchsuite.worker import cell_setup, inspection
@@ -190,9 +190,8 @@ def test_later_rounds_are_told_how_many_calls_make_a_sample() -> None:
 
     measure = Measure(metrics=("latency",), rounds=3, precision=None)
     cells = [make_cell(device="cpu")]
-    (one,) = measure_in_rounds(
-        cells, measure, cast("Any", Workers()), begins=lambda _: None, stopping=lambda: False
-    )
+    rounds = Rounds(measure=measure, workers=cast("Any", Workers()), stopping=lambda: False)
+    (one,) = rounds.records(cells)
     assert told == [None, 20, 20]
     assert one.timing is not None
     assert one.timing.calls_per_sample == 20

@@ -5,7 +5,6 @@ Never are two cells timed on one device. A CPU is the host of all GPUs, so its c
 
 from __future__ import annotations
 
-import functools
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from benchsuite.results.cell import Cell
 from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Record
 from benchsuite.runner.executors.executor import ComparisonGroup, Executor, WorkerSettings
-from benchsuite.runner.rounds import measure_in_rounds
+from benchsuite.runner.rounds import Rounds
 from benchsuite.runner.workers import WORKERS, Workers
 
 if TYPE_CHECKING:
@@ -65,19 +64,18 @@ class LocalExecutor(Executor):
             by_device.setdefault(group.device, []).append(group)
 
         def records(device: str, workers: Workers) -> Iterator[Record]:
-            measure = functools.partial(
-                measure_in_rounds,
+            rounds = Rounds(
                 measure=settings[device].measure,
                 workers=workers,
-                begins=recorder.cell_begins,
                 stopping=stopping,
+                begins=recorder.cell_begins,
                 round_begins=recorder.round_begins,
-                earlier=recorder.earlier,
                 visited=recorder.keep_round,
+                earlier=recorder.earlier,
                 planned=settings[device].planned,
             )
             due = itertools.takewhile(lambda _: not stopping(), _together(by_device[device]))
-            return itertools.chain.from_iterable(map(measure, due))
+            return itertools.chain.from_iterable(map(rounds.records, due))
 
         def measured(wave: list[str]) -> Iterable[Record]:
             if len(wave) == 1:
