@@ -10,6 +10,7 @@ import difflib
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import torch
@@ -38,6 +39,29 @@ _SAID: Mapping[str, tuple[str, ...]] = {"call": get_args(_call.Call), "layout": 
 """What a choice may say of how its mixer is called."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """Where a mixer goes in a network.
+
+    Attributes:
+        stage: named in errors.
+        dim, num_heads, grid: of the stage. A mixer is given what it takes of them; its `params` come first.
+        layout: of the stage's own tensors, on which `mix_tokens` or `mix_map` will call the mixer.
+        stride: of the mixer. One that knows no stride is followed by a 2 × 2 average, as stride 2 asks for.
+        kernel: given to a mixer that runs on it; one that does not runs on its own.
+        class_token: whether the tokens are one row with a class token in front, and no grid.
+    """
+
+    stage: str
+    dim: int
+    grid: Size
+    layout: Layout
+    num_heads: int | None = None
+    stride: int = 1
+    kernel: str = "math"
+    class_token: bool = False
+
+
 def choice_of(mixer: Choices | None, stage: str, stages: tuple[str, ...]) -> MixerChoice | None:
     """Mixer that is chosen for one stage, or None. A stage's own entry comes before "all".
 
@@ -50,8 +74,8 @@ def choice_of(mixer: Choices | None, stage: str, stages: tuple[str, ...]) -> Mix
     return mixer.get(stage, mixer.get("all"))
 
 
-def refuse_grid(choice: MixerChoice, stage: str) -> None:
-    """Raise ValueError for a mixer of the zoo that mixes over a grid, where there is a class token."""
+def _refuse_grid(choice: MixerChoice, stage: str) -> None:
+    """Raise ValueError for a mixer of the zoo that mixes over a grid."""
     name = choice if isinstance(choice, str) else choice.get("name")
     if name in MIXERS and name not in GRIDLESS:
         raise ValueError(
@@ -60,40 +84,26 @@ def refuse_grid(choice: MixerChoice, stage: str) -> None:
         )
 
 
-def chosen(
-    choice: MixerChoice,
-    *,
-    stage: str,
-    dim: int,
-    grid: Size,
-    layout: Layout,
-    num_heads: int | None = None,
-    stride: int = 1,
-    kernel: str = "math",
-) -> Callable[[], nn.Module]:
+def chosen(choice: MixerChoice, slot: Slot) -> Callable[[], nn.Module]:
     """A function that makes one mixer of the chosen kind, after having tried that it fits.
 
-    Args:
-        stage: named in errors.
-        dim, num_heads, grid: of the stage. A mixer is given what it takes of them; `params` come first.
-        layout: of the stage's own tensors, on which `mix` will call the mixer.
-        stride: of the mixer. One that knows no stride is followed by a 2 × 2 average, as stride 2 asks for.
-        kernel: given to a mixer that runs on it; one that does not runs on its own.
-
     Raises:
-        ValueError: there is no such mixer, or it takes no such arguments, or does not fit the stage.
+        ValueError: there is no such mixer, or it takes no such arguments, or does not fit the slot.
         CallError: the forward pass of a mixer of one's own takes more than an input and its size.
     """
+    stage, stride = slot.stage, slot.stride
+    if slot.class_token:
+        _refuse_grid(choice, stage)
     name, params, said = (choice, {}, {}) if isinstance(choice, str) else _parts(choice, stage)
     cls = _class_of(name, stage)
     accepted = inspect.signature(cls).parameters
-    given = {"dim": dim, "grid": grid}
-    if num_heads is not None:
-        given["num_heads"] = num_heads
+    given: dict[str, Any] = {"dim": slot.dim, "grid": slot.grid}
+    if slot.num_heads is not None:
+        given["num_heads"] = slot.num_heads
     if stride != 1:
         given["stride"] = stride
-    if kernel in getattr(cls, "kernels", ALL_KERNELS):
-        given["kernel"] = kernel
+    if slot.kernel in getattr(cls, "kernels", ALL_KERNELS):
+        given["kernel"] = slot.kernel
     options = {key: value for key, value in given.items() if key in accepted} | params
     pooled = stride != 1 and "stride" not in accepted
 
@@ -103,7 +113,7 @@ def chosen(
             mixer = adapted(mixer, **said)
         return Pooled(mixer, stride) if pooled else mixer
 
-    _try(make, f"{stage}: mixer {name!r}", dim, grid, layout, stride, ours=name in MIXERS)
+    _try(make, f"{stage}: mixer {name!r}", slot, ours=name in MIXERS)
     return make
 
 
@@ -196,20 +206,11 @@ def _known(where: str, what: str, word: str, allowed: tuple[str, ...]) -> None:
     raise ValueError(f'{where}no {what} "{word}"{hint} Allowed: {", ".join(allowed)}')
 
 
-def _try(
-    make: Callable[[], nn.Module],
-    what: str,
-    dim: int,
-    grid: Size,
-    layout: Layout,
-    stride: int,
-    *,
-    ours: bool,
-) -> None:
+def _try(make: Callable[[], nn.Module], what: str, slot: Slot, *, ours: bool) -> None:
     """Run one on "meta"; raise ValueError if it changes the shape, or is ours and cannot be built or run."""
-    height, width = grid
+    dim, stride, (height, width) = slot.dim, slot.stride, slot.grid
     try:
-        shape = mixed_shape(make, dim, grid, layout)
+        shape = mixed_shape(make, dim, slot.grid, slot.layout)
     except CallError as error:
         raise CallError(error.taken, f"{what}: ") from error
     except Exception as error:
@@ -219,6 +220,6 @@ def _try(
             raise
         raise ValueError(f"{what} cannot mix {dim} channels of a {height} × {width} grid: {error}") from error
     strided = (1, dim, -(-height // stride), -(-width // stride))
-    expected = (1, height * width, dim) if layout == "BNC" else strided
+    expected = (1, height * width, dim) if slot.layout == "BNC" else strided
     if shape != expected:
         raise ValueError(f"{what} makes {shape} of what should become {expected}")

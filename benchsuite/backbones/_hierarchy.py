@@ -19,11 +19,11 @@ from benchsuite.backbones._choice import (
     Choices,
     Layout,
     MixerChoice,
+    Slot,
     check_runs_on,
     choice_of,
     chosen,
     mixed_shape,
-    refuse_grid,
 )
 from benchsuite.backbones._embed import Size, check_image, size_of
 from benchsuite.backbones._stage import HierarchyConfig, MakeMixer, Place, Stage
@@ -98,7 +98,7 @@ class StageOfBlocks(nn.Module):
 
     Attributes:
         place: its width, heads and grid, for whoever shows them.
-        mixes: whether it has mixers, in whose place others may be put.
+        slot: of its mixers, in whose place others may be put; None where it has none.
 
     Args:
         size: height and width of what comes.
@@ -128,7 +128,7 @@ class StageOfBlocks(nn.Module):
         if stage.class_token:
             grid = (1, 1 + grid[0] * grid[1])
         self.place = place = Place(name=name, dim=dim, num_heads=stage.num_heads, grid=grid, kernel=kernel)
-        self.mixes = bool(stage.mixers)
+        self.slot = _slot(stage, place) if stage.mixers else None
         self.class_token = nn.Parameter(torch.zeros(1, 1, dim)) if stage.class_token else None
         self.start = stage.start(dim, grid[0] * grid[1]) if stage.start else None
         mixers = islice(cycle(_makers(stage, place, choice)), stage.depth)
@@ -168,7 +168,7 @@ def _makers(stage: Stage, place: Place, choice: MixerChoice | None) -> list[Call
         for make in stage.mixers:
             _check(make, place, stage.layout)
         return [partial(make, place) for make in stage.mixers]
-    return [_swapped(each, stage, place) for each in _in_turn(choice, place)]
+    return [chosen(each, _slot(stage, place)) for each in _in_turn(choice, place)]
 
 
 def _in_turn(choice: MixerChoice, place: Place) -> list[MixerChoice]:
@@ -181,20 +181,17 @@ def _in_turn(choice: MixerChoice, place: Place) -> list[MixerChoice]:
     return list(alternate)
 
 
-def _swapped(choice: MixerChoice, stage: Stage, place: Place) -> Callable[[], nn.Module]:
-    """Maker of the chosen mixer."""
-    make = chosen(
-        choice,
+def _slot(stage: Stage, place: Place) -> Slot:
+    """Where the mixers of a stage are."""
+    return Slot(
         stage=place.name,
         dim=place.dim,
         grid=place.grid,
         layout=stage.layout,
         num_heads=place.num_heads,
         kernel=place.kernel,
+        class_token=stage.class_token,
     )
-    if stage.class_token:
-        refuse_grid(choice, place.name)
-    return make
 
 
 def _check(make: MakeMixer, place: Place, layout: Layout) -> None:

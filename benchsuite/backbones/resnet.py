@@ -14,12 +14,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
 
-from benchsuite.backbones._choice import Choices, MixerChoice, Size, check_runs_on, choice_of, chosen, mix_map
+from benchsuite.backbones._choice import (
+    Choices,
+    MixerChoice,
+    Size,
+    Slot,
+    check_runs_on,
+    choice_of,
+    chosen,
+    mix_map,
+)
 from benchsuite.backbones._embed import image_size
 from benchsuite.backbones._network import NetworkPort, network, take
 from benchsuite.mixers._port import Arguments, State, with_batch_counters
@@ -66,16 +75,16 @@ class ResNet(nn.Module):
         self.conv1 = nn.Conv2d(3, WIDTHS[0], kernel_size=7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(WIDTHS[0])
         self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
-        dim, grid = WIDTHS[0], _strided(_strided(size, 2), 2)
+        dim = WIDTHS[0]
+        self.slots = _slots(config, _strided(_strided(size, 2), 2), kernel)
         stages = []
-        for stage, depth, planes, stride in zip(STAGES, config.depths, WIDTHS, STRIDES, strict=True):
+        for stage, slots in self.slots.items():
             choice = choice_of(mixer, stage, STAGES) or config.mixer
+            makers = {slot: _mixers(choice, slot) for slot in dict.fromkeys(slots)}
             blocks = []
-            for number in range(depth):
-                step = stride if number == 0 else 1
-                make = _mixers(choice, stage, planes, grid, step, kernel)
-                blocks.append(Bottleneck(dim, planes, make(), stride=step))
-                dim, grid = EXPANSION * planes, _strided(grid, step)
+            for slot in slots:
+                blocks.append(Bottleneck(dim, slot.dim, makers[slot](), stride=slot.stride))
+                dim = EXPANSION * slot.dim
             stages.append(nn.Sequential(*blocks))
         self.layer1, self.layer2, self.layer3, self.layer4 = stages
         self.fc = nn.Linear(dim, num_classes)
@@ -131,12 +140,20 @@ def _strided(grid: Size, stride: int) -> Size:
     return -(-grid[0] // stride), -(-grid[1] // stride)
 
 
-def _mixers(
-    choice: MixerChoice | None, stage: str, width: int, grid: Size, stride: int, kernel: str
-) -> Callable[[], nn.Module]:
+def _slots(config: ResNetConfig, grid: Size, kernel: str) -> dict[str, tuple[Slot, ...]]:
+    """Stage → where each of its bottlenecks mixes; the first of a stage has its stride."""
+    slots: dict[str, tuple[Slot, ...]] = {}
+    for stage, depth, width, stride in zip(STAGES, config.depths, WIDTHS, STRIDES, strict=True):
+        first = Slot(stage=stage, dim=width, grid=grid, layout="NCHW", stride=stride, kernel=kernel)
+        grid = _strided(grid, stride)
+        slots[stage] = (first, *(depth - 1) * (replace(first, grid=grid, stride=1),))
+    return slots
+
+
+def _mixers(choice: MixerChoice | None, slot: Slot) -> Callable[[], nn.Module]:
     if choice is None:
-        return lambda: Conv3x3(width, stride=stride)
-    return chosen(choice, stage=stage, dim=width, grid=grid, layout="NCHW", stride=stride, kernel=kernel)
+        return lambda: Conv3x3(slot.dim, stride=slot.stride)
+    return chosen(choice, slot)
 
 
 resnet50 = network(ResNet, ResNetConfig((3, 4, 6, 3)))

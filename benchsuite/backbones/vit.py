@@ -19,15 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchsuite.backbones._choice import (
-    Choices,
-    MixerChoice,
-    Size,
-    check_runs_on,
-    choice_of,
-    chosen,
-    refuse_grid,
-)
+from benchsuite.backbones._choice import Choices, Size, Slot, check_runs_on, choice_of, chosen
 from benchsuite.backbones._embed import check_image, image_size
 from benchsuite.backbones._network import Builder, NetworkPort, network, take
 from benchsuite.backbones._stage import NORM_1E6, PreNormBlock
@@ -91,29 +83,24 @@ class ViT(nn.Module):
         self.patch_embed = nn.Conv2d(3, config.dim, config.patch_size, stride=config.patch_size)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, config.dim))
         self.pos_embed = nn.Parameter(torch.zeros(1, self.row[1], config.dim))
-        make = self._swap(choice_of(mixer, "all", STAGES), config, kernel)
-        self.blocks = nn.ModuleList(_block(config, layer, kernel, make) for layer in range(config.depth))
-        self.norm = nn.LayerNorm(config.dim, eps=1e-6)
-        self.head = nn.Linear(config.dim, num_classes)
-        check_runs_on(self, kernel, "ViT")
-        nn.init.trunc_normal_(self.cls_token, std=0.02)
-        nn.init.trunc_normal_(self.pos_embed, std=0.02)
-
-    def _swap(
-        self, choice: MixerChoice | None, config: ViTConfig, kernel: str
-    ) -> Callable[[], nn.Module] | None:
-        if choice is None:
-            return None
-        refuse_grid(choice, "all")
-        return chosen(
-            choice,
+        slot = Slot(
             stage="all",
             dim=config.dim,
             grid=self.row,
             layout="BNC",
             num_heads=config.num_heads,
             kernel=kernel,
+            class_token=True,
         )
+        self.slots = {"all": (slot,)}
+        choice = choice_of(mixer, "all", STAGES)
+        make = None if choice is None else chosen(choice, slot)
+        self.blocks = nn.ModuleList(_block(config, layer, kernel, make) for layer in range(config.depth))
+        self.norm = nn.LayerNorm(config.dim, eps=1e-6)
+        self.head = nn.Linear(config.dim, num_classes)
+        check_runs_on(self, kernel, "ViT")
+        nn.init.trunc_normal_(self.cls_token, std=0.02)
+        nn.init.trunc_normal_(self.pos_embed, std=0.02)
 
     def forward(self, x: Tensor) -> Tensor:
         check_image(x, self.size, "ViT")

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchsuite.backbones._choice import Choices, Size, check_runs_on, choice_of, chosen
+from benchsuite.backbones._choice import Choices, MixerChoice, Size, Slot, check_runs_on, choice_of, chosen
 from benchsuite.backbones._embed import check_image, image_size, size_of
 from benchsuite.backbones._network import NetworkPort, network, take
 from benchsuite.backbones._stage import NORM, PreNormBlock
@@ -96,9 +96,12 @@ class VOLO(nn.Module):
         scale = config.pooling_scale
         self.pos_embed = nn.Parameter(torch.zeros(1, height // scale, width // scale, dim))
         self.network = nn.ModuleList()
+        self.slots: dict[str, tuple[Slot, ...]] = {}
         grid = (height, width)
         for index, stage in enumerate(STAGES):
-            make = _mixers(config, index, stage, grid, kernel, mixer)
+            slot = _slot(config, index, grid, kernel)
+            self.slots[stage] = (slot,)
+            make = _mixers(config, index, slot, choice_of(mixer, stage, STAGES))
             self.network.append(_stage(config, index, make))
             if config.downsample[index]:
                 self.network.append(Downsample(config.dims[index], config.dims[index + 1]))
@@ -202,20 +205,17 @@ class ClassBlock(nn.Module):
         return torch.cat([token, x[:, 1:]], dim=1)
 
 
-def _mixers(
-    config: VOLOConfig,
-    index: int,
-    stage: str,
-    grid: Size,
-    kernel: str,
-    mixer: Choices | None,
-) -> Callable[[], nn.Module]:
+def _slot(config: VOLOConfig, index: int, grid: Size, kernel: str) -> Slot:
     dim, num_heads = config.dims[index], config.num_heads[index]
-    choice = choice_of(mixer, stage, STAGES)
+    return Slot(stage=STAGES[index], dim=dim, grid=grid, layout="BNC", num_heads=num_heads, kernel=kernel)
+
+
+def _mixers(
+    config: VOLOConfig, index: int, slot: Slot, choice: MixerChoice | None
+) -> Callable[[], nn.Module]:
     if choice is not None:
-        return chosen(
-            choice, stage=stage, dim=dim, grid=grid, layout="BNC", num_heads=num_heads, kernel=kernel
-        )
+        return chosen(choice, slot)
+    dim, num_heads = config.dims[index], config.num_heads[index]
     if config.outlook[index]:
         return lambda: OutlookAttention(
             dim,
@@ -225,7 +225,7 @@ def _mixers(
             stride=config.stride,
             qkv_bias=config.qkv_bias,
         )
-    return lambda: MSA(dim, num_heads, qkv_bias=config.qkv_bias, kernel=kernel)
+    return lambda: MSA(dim, num_heads, qkv_bias=config.qkv_bias, kernel=slot.kernel)
 
 
 def _stage(config: VOLOConfig, index: int, make: Callable[[], nn.Module]) -> VOLOStage:

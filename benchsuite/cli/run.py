@@ -172,7 +172,7 @@ def _conclude(sweep: SweepResult, figures: Path | None, style: str, executor: st
     """Render the report, print the table, and exit with 3 if a cell failed unexpectedly."""
     from benchsuite.report.words import counted
     from benchsuite.results.store import RECORDS, REPORT
-    from benchsuite.summary import print_summary
+    from benchsuite.summary import print_summary, wall_time
 
     page = sweep.folder / REPORT
     if sweep.measured or figures or not _up_to_date(page, sweep.folder / RECORDS):
@@ -182,6 +182,8 @@ def _conclude(sweep: SweepResult, figures: Path | None, style: str, executor: st
             print_summary(sweep.records, sweep.environments)
         else:
             print(f"nothing to measure: all {len(sweep.records)} cells have a record")
+        if sweep.wall_s is not None:
+            print(f"time     {wall_time(sweep.records, sweep.wall_s)}")
         print(f"records  {sweep.folder / RECORDS}")
         print(f"report   {page}")
     failed = [record for record in sweep.records if record.failed]

@@ -14,7 +14,7 @@ import importlib.metadata
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -25,7 +25,8 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from benchsuite.measurement.meta_kernels import uncompiled
 from benchsuite.measurement.op_rules import DENSE_3X3, Product, Shaped
-from benchsuite.measurement.op_table import Tally, rule_of
+from benchsuite.measurement.op_table import Tally, has_own_rules, rule_of
+from benchsuite.measurement.repeats import Like, Repeats, Runs
 from benchsuite.measurement.tracing import count_traced
 from benchsuite.results.record import Cost
 
@@ -58,8 +59,9 @@ def count_cost(
     """
     with _as_in_inference(module):
         # The graph first: what a module makes at its first call and keeps is counted in it.
-        traced, _ = _tried(lambda: count_traced(module, inputs)) if limit_s is None else (None, None)
-        dispatched, error = _tried(lambda: count_dispatched(module, inputs, limit_s))
+        repeats = Repeats(module)
+        traced, _ = _tried(lambda: count_traced(module, inputs, repeats)) if limit_s is None else (None, None)
+        dispatched, error = _tried(lambda: count_dispatched(module, inputs, limit_s, repeats))
     if error is not None and traced is None:
         raise error
     if traced is not None and (dispatched is None or not traced.unknown or dispatched.unknown):
@@ -108,21 +110,32 @@ def _as_in_inference(module: nn.Module) -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(fastpath)
 
 
-def count_dispatched(module: nn.Module, inputs: tuple[object, ...], limit_s: float | None = None) -> Tally:
+def count_dispatched(
+    module: nn.Module,
+    inputs: tuple[object, ...],
+    limit_s: float | None = None,
+    repeats: Repeats | None = None,
+) -> Tally:
     """Count one forward pass of `module(*inputs)`, and run it on the way.
 
     Args:
         limit_s: seconds after which it gives up.
+        repeats: parts of the module that need not all run.
 
     Raises:
         TimeoutError: it took longer.
         Exception: the module does not run on such tensors.
     """
-    calls = _Calls(limit_s)
-    with warnings.catch_warnings(), torch._C._AutoDispatchBelowAutograd(), calls:
+    runs = Runs() if has_own_rules() else _RUNS
+    calls = _Calls(limit_s, runs.tallies)
+    once = repeats.once(calls, runs) if repeats else nullcontext()
+    with once, warnings.catch_warnings(), torch._C._AutoDispatchBelowAutograd(), calls:
         warnings.simplefilter("ignore")  # of what the timed step may warn of in its time
         module(*inputs)
     return calls.tally
+
+
+_RUNS = Runs()
 
 
 class _Calls(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch gives it no types
@@ -130,10 +143,11 @@ class _Calls(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch gives
 
     supports_higher_order_operators = True
 
-    def __init__(self, limit_s: float | None) -> None:
+    def __init__(self, limit_s: float | None, runs: dict[int, Tally]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.tally = Tally()
         self._products: MutableMapping[Tensor, Product] = WeakTensorKeyDictionary()
+        self._runs, self._before = runs, dict[int, Tally]()
         self._limit_s, self._begun = limit_s, time.monotonic()
 
     def __torch_dispatch__(
@@ -160,6 +174,23 @@ class _Calls(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch gives
             if isinstance(value, Tensor):
                 self._remember(value, product)
         return result
+
+    def takes(self, given: Sequence[Tensor]) -> bool:
+        return not any(one in self._products for one in given)
+
+    def begin(self, given: Sequence[Tensor], number: int) -> Sequence[Tensor]:
+        self._before[number] = self.tally.copy()
+        return given
+
+    def end(self, result: Tensor, number: int) -> Tensor | None:
+        if result in self._products:
+            return None
+        self._runs[number] = self.tally.since(self._before[number])
+        return result
+
+    def repeat(self, given: Sequence[Tensor], like: Like) -> Tensor:
+        self.tally.repeat(self._runs[like.number])
+        return given[0].new_empty_strided(like.shape, like.stride)
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, Tensor):

@@ -101,6 +101,23 @@ class Tally:
         self.counts: Counter[str] = Counter()
         self.unknown: Counter[str] = Counter()
 
+    def copy(self) -> Tally:
+        """The counts as they are now."""
+        copy = Tally()
+        copy.counts, copy.unknown = self.counts.copy(), self.unknown.copy()
+        return copy
+
+    def since(self, before: Tally) -> Tally:
+        """What has been counted since a copy was made."""
+        added = Tally()
+        added.counts, added.unknown = self.counts - before.counts, self.unknown - before.unknown
+        return added
+
+    def repeat(self, other: Tally) -> None:
+        """Count all that the other holds once more."""
+        self.counts.update(other.counts)
+        self.unknown.update(other.unknown)
+
     @property
     def macs(self) -> int:
         """Multiply–adds."""

@@ -11,7 +11,7 @@ import functools
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any, TypeVar
 
 import torch
@@ -19,12 +19,39 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from benchsuite.measurement.op_rules import Product, Shaped
-from benchsuite.measurement.op_table import Tally
+from benchsuite.measurement.op_table import Tally, has_own_rules, tensors
+from benchsuite.measurement.repeats import CannotRepeat, Like, Repeats, Runs
 
 _library = torch.library.Library("benchsuite", "FRAGMENT")  # type: ignore[no-untyped-call]
 _library.define(  # type: ignore[no-untyped-call]
     "convolution(Tensor x, Tensor weight, int[] shape, bool transposed) -> Tensor"
 )
+
+
+_library.define("begin(Tensor[] given, int number) -> Tensor[]")  # type: ignore[no-untyped-call]
+_library.define("end(Tensor result, int number) -> Tensor")  # type: ignore[no-untyped-call]
+_library.define(  # type: ignore[no-untyped-call]
+    "repeat(Tensor[] given, int number, int[] shape, int[] stride) -> Tensor"
+)
+
+
+@torch.library.impl(_library, "begin", "CompositeExplicitAutograd")
+def _begin(given: Sequence[Tensor], number: int) -> list[Tensor]:
+    return [_another(one) for one in given]
+
+
+@torch.library.impl(_library, "end", "CompositeExplicitAutograd")
+def _end(result: Tensor, number: int) -> Tensor:
+    return _another(result)
+
+
+@torch.library.impl(_library, "repeat", "CompositeExplicitAutograd")
+def _repeat(given: Sequence[Tensor], number: int, shape: Sequence[int], stride: Sequence[int]) -> Tensor:
+    return given[0].new_empty_strided(shape, stride)
+
+
+def _another(tensor: Tensor) -> Tensor:
+    return _untraced(lambda: tensor.new_empty_strided(tensor.shape, tensor.stride()))
 
 
 @torch.library.impl(_library, "convolution", "CompositeExplicitAutograd")
@@ -83,15 +110,48 @@ def _untraced(call: Callable[[], _T]) -> _T:
         torch._C._set_tracing_state(state)  # type: ignore[attr-defined]
 
 
-def count_traced(module: nn.Module, inputs: tuple[object, ...]) -> Tally:
+_RUNS = Runs()
+
+
+class _Marks:
+    """Marks in the graph where a run begins and ends, and where one is repeated."""
+
+    def takes(self, given: Sequence[Tensor]) -> bool:
+        return True
+
+    def begin(self, given: Sequence[Tensor], number: int) -> Sequence[Tensor]:
+        marked: list[Tensor] = torch.ops.benchsuite.begin(given, number)
+        return marked
+
+    def end(self, result: Tensor, number: int) -> Tensor:
+        marked: Tensor = torch.ops.benchsuite.end(result, number)
+        return marked
+
+    def repeat(self, given: Sequence[Tensor], like: Like) -> Tensor:
+        made: Tensor = torch.ops.benchsuite.repeat(given, like.number, like.shape, like.stride)
+        return made
+
+
+def count_traced(module: nn.Module, inputs: tuple[object, ...], repeats: Repeats | None = None) -> Tally:
     """Count one forward pass of `module(*inputs)`, and run it on the way.
+
+    Args:
+        repeats: parts of the module that need not all run.
 
     Raises:
         Exception: the module does not run on such tensors, or cannot be traced.
     """
+    if repeats is not None:
+        runs = Runs() if has_own_rules() else _RUNS
+        with suppress(CannotRepeat), repeats.once(_Marks(), runs):
+            return _count_traced(module, inputs, runs.tallies)
+    return _count_traced(module, inputs, {})
+
+
+def _count_traced(module: nn.Module, inputs: tuple[object, ...], runs: dict[int, Tally]) -> Tally:
     tensors = tuple(value for value in inputs if isinstance(value, Tensor))
     on_meta = _OnMeta() if all(tensor.is_meta for tensor in tensors) else nullcontext()
-    handles = _Handles()
+    handles = _Handles(runs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fvcore scripts a loss function as it is imported; traces hold once
         from fvcore.nn import FlopCountAnalysis
@@ -112,10 +172,11 @@ class _Handles(dict[str, Callable[..., Counter[str]]]):
     followed to its sum through views, which takes one memory for all names.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, runs: dict[int, Tally]) -> None:
         super().__init__()
         self.tally = Tally()
         self._products: dict[int, Product] = {}
+        self._runs, self._before = runs, dict[int, Tally]()
 
     def __contains__(self, kind: object) -> bool:
         """Tell if an operator may cost something; the others only handle values."""
@@ -124,6 +185,9 @@ class _Handles(dict[str, Callable[..., Counter[str]]]):
 
     def __missing__(self, kind: str) -> Callable[..., Counter[str]]:
         def handle(given: Sequence[torch._C.Value], made: Sequence[torch._C.Value]) -> Counter[str]:
+            if kind in _MARKS:
+                self._mark(kind, [_value(one, self._products) for one in given[:2]])
+                return Counter()
             if kind in _UNPACKED:
                 product = self._products.get(given[0].unique())
             else:
@@ -135,7 +199,22 @@ class _Handles(dict[str, Callable[..., Counter[str]]]):
 
         return handle
 
+    def _mark(self, kind: str, given: Sequence[Any]) -> None:
+        """Keep or repeat what a run has counted. Raises CannotRepeat."""
+        given, number = tensors(given), given[1]
+        if any(one.product for one in given):
+            raise CannotRepeat  # the sum over it decides what it costs
+        if kind == _BEGIN:
+            self._before[number] = self.tally.copy()
+        elif number not in (self._before if kind == _END else self._runs):
+            raise CannotRepeat  # nobody needed what the first one returned, so that it is not in the graph
+        elif kind == _END:
+            self._runs[number] = self.tally.since(self._before[number])
+        else:
+            self.tally.repeat(self._runs[number])
 
+
+_BEGIN, _END, _REPEAT = _MARKS = ("benchsuite::begin", "benchsuite::end", "benchsuite::repeat")
 _UNPACKED = frozenset({"prim::ListUnpack", "prim::TupleUnpack"})
 _COSTLY = ("prim::PythonOp", "prim::Call", "prim::If", "prim::Loop", "prim::With")
 """Costly ones of torch's own names: a `torch.autograd.Function`, and scripted code."""

@@ -7,7 +7,7 @@ import functools
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, astuple, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchsuite.errors import RecordVersionError
@@ -46,7 +46,8 @@ def _conditions(record: Record) -> Iterator[tuple[str, bool]]:
         all(size is None or 0 < size <= MOST_SIDE for size in sizes) and min(cell.resolution) >= cell.stride,
     )
     yield "its session or its attempts are absurd", min(record.session, record.attempts) >= 0
-    yield "it took a negative time", 0 <= record.seconds <= LONGEST_S
+    took = (record.seconds, *(astuple(record.spent) if record.spent else ()))
+    yield "it took a negative time", all(0 <= seconds <= LONGEST_S for seconds in took)
     if record.timing is not None:
         yield from _of_timing(record.timing)
     for counted in (record.cost, record.memory):

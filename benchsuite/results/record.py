@@ -294,6 +294,21 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """Wall time that a cell took beside its warm-up and its samples, over all rounds, in seconds.
+
+    Attributes:
+        start_s: until the process that was asked began with it: the start of a process, and messages.
+        build_s: building, compiling, and the comparison with the reference.
+        inspection_s: the pass that times nothing, for memory, busy time and energy; it builds the cell anew.
+    """
+
+    start_s: float = 0.0
+    build_s: float = 0.0
+    inspection_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """The result of one cell: numbers, or the reason why there are none.
 
@@ -310,6 +325,7 @@ class Record:
         profile: operators and kernels of a profiled step, the largest first.
         attention_backend: what the attention operators of torch that a step calls ran on, each once; empty if
             it calls none, None where nobody looked or compiled code hides them.
+        spent: what else than warm-up and samples `seconds` holds; None where nobody looked.
     """
 
     version: int = RECORD_VERSION
@@ -333,6 +349,7 @@ class Record:
     profile: tuple[OpShare, ...] = ()
     not_counted: str = ""
     attention_backend: tuple[AttentionBackend, ...] | None = None
+    spent: Spent | None = None
 
     @property
     def interrupted(self) -> bool:

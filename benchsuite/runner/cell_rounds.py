@@ -8,7 +8,17 @@ from typing import Any
 from benchsuite.findings.flags import flags
 from benchsuite.measurement.stopping import Visit
 from benchsuite.results.cell import Cell
-from benchsuite.results.record import INTERRUPTED, Check, Conditions, Failure, Record, Status, Timing, now
+from benchsuite.results.record import (
+    INTERRUPTED,
+    Check,
+    Conditions,
+    Failure,
+    Record,
+    Spent,
+    Status,
+    Timing,
+    now,
+)
 from benchsuite.results.round_timings import combined
 from benchsuite.runner.plan import NOT_YET
 from benchsuite.scenario.measure_settings import Measure
@@ -28,6 +38,7 @@ class CellRounds:
         overhead_s: seconds of its last visit without the samples.
         has_gaps: whether it ran out of its memory limit where memory was retained: a heap that is never
             handed back has gaps, which count against the limit.
+        inspection_s: seconds of the pass that times nothing.
     """
 
     cell: Cell
@@ -36,6 +47,7 @@ class CellRounds:
     inspection: Inspection = field(default_factory=Inspection)
     spent_s: float = 0.0
     overhead_s: float = 0.0
+    inspection_s: float = 0.0
     attempts: int = 1
     started_at: str = ""
     status: Status = "ok"
@@ -89,6 +101,7 @@ class CellRounds:
             check=first.check if first else self.mismatch,
             energy=self.inspection.energy,
             attention_backend=self.inspection.attention_backend,
+            spent=self._spent(),
             conditions=conditions,
             flags=flags(self.cell, timing, conditions, {word for one in self.visits for word in one.flags}),
         )
@@ -117,8 +130,15 @@ class CellRounds:
         timing = reply.value.timing
         assert timing is not None
         self.overhead_s = max(0.0, seconds - timing.calls_per_sample * sum(timing.samples_s))
+        started = max(0.0, seconds - reply.value.seconds)
+        spent = reply.value.spent and replace(reply.value.spent, start_s=started)
         record = replace(
-            reply.value, id=self.cell.id, cell=self.cell, started_at=now(), seconds=round(seconds, 6)
+            reply.value,
+            id=self.cell.id,
+            cell=self.cell,
+            started_at=now(),
+            seconds=round(seconds, 6),
+            spent=spent,
         )
         self.visits.append(record)
         return True
@@ -126,6 +146,7 @@ class CellRounds:
     def take_inspection(self, reply: WorkerReply[Inspection], seconds: float, measure: Measure) -> bool:
         """Add what the pass that times nothing saw; False where it failed and is to be tried again."""
         self.spent_s += seconds
+        self.inspection_s += seconds
         if reply.failure is None:
             self.inspection = reply.value or Inspection()
             return True
@@ -174,6 +195,17 @@ class CellRounds:
             return self.timings[-1].stopped_by
         half = self.half_width()
         return "precision" if half is not None and half <= precision else "rounds"
+
+    def _spent(self) -> Spent | None:
+        """What its visits and the pass that times nothing took; None where no worker has told."""
+        told = [visit.spent for visit in self.visits if visit.spent is not None]
+        if not told and not self.inspection_s:
+            return None
+        return Spent(
+            start_s=round(sum(one.start_s for one in told), 6),
+            build_s=round(sum(one.build_s for one in told), 6),
+            inspection_s=round(self.inspection_s, 6),
+        )
 
     def _conditions(self) -> Conditions | None:
         """The state before the first and after the last visit."""

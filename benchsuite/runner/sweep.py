@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,8 @@ class SweepResult:
             rounds.
         stopped: whether it was, and left something to do.
         environments: session → its machine.
+        wall_s: seconds from the first cell to the last; None of a run that was gone on with, whose cells may
+            have had rounds before.
     """
 
     folder: Path
@@ -38,6 +41,7 @@ class SweepResult:
     missing: int = 0
     stopped: bool = False
     environments: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    wall_s: float | None = None
 
 
 def run_sweep(
@@ -65,6 +69,7 @@ def run_sweep(
     recorder = RunRecorder(prepared, folder, observer, environment, executor.name)
     unfinished = True
     observer.begin(total=len(prepared.cells), done=len(prepared.cells) - len(todo))
+    began = time.monotonic()
     try:
         if executor.one_place:
             recorder.keep_untried()
@@ -74,6 +79,7 @@ def run_sweep(
             recorder.keep(record)
         if not recorder.session:  # nothing was tried, so no worker has described its machine
             recorder.open_session(prepared.environment)
+        wall_s = time.monotonic() - began
         recorder.require_there()
         records = _in_order(prepared, recorder.records)
         missing = len(prepared.cells) - sum(not record.interrupted for record in records)
@@ -83,7 +89,7 @@ def run_sweep(
         recorder.close(unfinished=unfinished)
     return SweepResult(
         folder, records, recorder.measured, missing=missing, stopped=unfinished,
-        environments=recorder.environments,
+        environments=recorder.environments, wall_s=None if prepared.earlier else wall_s,
     )  # fmt: skip
 
 

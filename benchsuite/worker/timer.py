@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,7 +18,7 @@ from benchsuite.measurement.stopping import Visit, stopping_rule
 from benchsuite.measurement.timing import SamplingPlan, WarmUp, keep_at_work
 from benchsuite.results.cell import Cell
 from benchsuite.results.devices import kind_of
-from benchsuite.results.record import Conditions, Record
+from benchsuite.results.record import Conditions, Record, Spent
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.stats.intervals import quantile
 from benchsuite.worker.build import build
@@ -48,7 +49,8 @@ class Timer:
         """Build and time one cell in one round; in the first it is compared with its reference before.
 
         Returns:
-            The record of this round alone; when it began, and what it took in all, is for whoever asked.
+            The record of this round alone, with the seconds that it took here; when it began is for whoever
+            asked.
 
         Raises:
             Mismatch: it computes something else than its reference.
@@ -56,9 +58,11 @@ class Timer:
             Unsupported: it has no such kernel, dtype or size here.
             Exception: whatever the cell itself raises, out of memory among it.
         """
+        began = time.monotonic()
         with self._as_asked(cell), precision_of(cell.dtype, cell.device):
             device, sampling = open_device(cell.device), PROTOCOLS[cell.protocol]
             setup = _setup(cell, measure, visit, sampling)
+            build_s = time.monotonic() - began
             plan = _plan(cell, measure, visit, setup)
             mark = setup.watch.mark() if setup.watch else 0
             state = self._state_of(cell.device)
@@ -87,7 +91,8 @@ class Timer:
             compilation=compilation,
             conditions=Conditions(before=before, after=after),
             started_at="",
-            seconds=0.0,
+            seconds=time.monotonic() - began,
+            spent=Spent(build_s=build_s),
         )
 
     @contextmanager

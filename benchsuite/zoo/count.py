@@ -11,8 +11,10 @@ import importlib.resources
 import json
 import multiprocessing
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Any, Literal
@@ -96,9 +98,26 @@ def _counts(names: Sequence[str], resolution: int) -> Iterator[Count]:
     if processes < 2:
         yield from map(count, names)
         return
-    # Tracing is Python, one thread of it; networks beside each other differ least, so they go out one by one.
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(count, names)
+    # Tracing is Python, one thread of it; what networks of a family have in common is counted once a process.
+    with ExitStack() as stack:
+        spawn = multiprocessing.get_context("spawn")
+        pools = [stack.enter_context(ProcessPoolExecutor(1, mp_context=spawn)) for _ in range(processes)]
+        counted = [pools[number].submit(count, name) for name, number in _shared(names, processes)]
+        try:
+            yield from (future.result() for future in counted)
+        finally:  # else they are waited for, whatever happened to one of them
+            for future in counted:
+                future.cancel()
+
+
+def _shared(names: Sequence[str], processes: int) -> list[tuple[str, int]]:
+    """Each network and the process that counts it: the same for a family, so that all have about as many."""
+    load, of_family = [0] * processes, dict[str, int]()
+    family = {name: BACKBONES.get(name, name).partition(":")[0] for name in names}
+    for one, members in Counter(family.values()).items():
+        of_family[one] = load.index(min(load))
+        load[of_family[one]] += members
+    return [(name, of_family[family[name]]) for name in names]
 
 
 def rows(counts: Iterable[Count]) -> Iterator[dict[str, str]]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import io
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from benchsuite.backbones import BACKBONES
@@ -19,7 +18,7 @@ from benchsuite.zoo.source import Parameter
 if TYPE_CHECKING:
     from torch import nn
 
-    from benchsuite.backbones._hierarchy import StageOfBlocks
+    from benchsuite.backbones._choice import Slot
 
 FUSED = ("sdpa", "flash", "mem_efficient", "cudnn")
 """Kernels that are torch's fused attention; a mixer that has all of them is said to run "fused"."""
@@ -225,17 +224,18 @@ def _stages(entry: ZooEntry, width: int) -> Iterator[str]:
     yield "stages"
     if not isinstance(network, Hierarchy):
         yield from _wrapped("  mixes with    ", ", ".join(_mixers_in(network)) or "its own", width)
-        for stage in importlib.import_module(entry.target.partition(":")[0]).STAGES:
-            yield f"  {stage}"
-            yield from _takes([name for name in MIXERS if not _builds(build, stage, name)], width)
+        slots: Mapping[str, Sequence[Slot]] = network.slots
+        for name, places in slots.items():
+            yield f"  {name}"
+            yield from _takes(_unfit(places), width)
         return
     for stage in network.stages:
         assert isinstance(stage, StageOfBlocks)
         place = stage.place
         size = f"{place.grid[0]} × {place.grid[1]} tokens, {place.dim} channels, {place.num_heads} heads"
         yield f"  {place.name}  {len(stage.blocks)} blocks of {size}"
-        if stage.mixes:
-            unfit, used = _unfit(stage), _mixers_in(stage)
+        if stage.slot is not None:
+            unfit, used = _unfit([stage.slot]), _mixers_in(stage)
             own = ", not with its default parameters"
             words = [f"{name}{own if name in unfit else ''}" for name in used]
             yield from _wrapped("    mixes with  ", ", ".join(words) or "its own", width)
@@ -256,18 +256,6 @@ def _takes(unfit: Sequence[str], width: int) -> list[str]:
     return _wrapped("    takes       ", words, width)
 
 
-def _builds(build: Callable[..., object], stage: str, mixer: str) -> bool:
-    """True if a network takes a mixer of the zoo in a stage."""
-    import torch
-
-    try:
-        with torch.device("meta"):
-            build(mixer={stage: mixer})
-    except ValueError:
-        return False
-    return True
-
-
 def _mixers_in(stage: nn.Module) -> list[str]:
     """Names of the zoo's mixers that stand in a stage or network, in order."""
     names = {target: name for name, target in MIXERS.items()}
@@ -275,24 +263,14 @@ def _mixers_in(stage: nn.Module) -> list[str]:
     return list(dict.fromkeys(names[target] for target in classes if target in names))
 
 
-def _unfit(stage: StageOfBlocks) -> Sequence[str]:
+def _unfit(slots: Sequence[Slot]) -> Sequence[str]:
     """The mixers of the zoo that do not fit a stage as they are."""
-    from benchsuite.backbones._choice import chosen, refuse_grid
-
-    place = stage.place
+    from benchsuite.backbones._choice import chosen
 
     def fits(name: str) -> bool:
         try:
-            if stage.class_token is not None:
-                refuse_grid(name, place.name)
-            chosen(
-                name,
-                stage=place.name,
-                dim=place.dim,
-                grid=place.grid,
-                layout=stage.layout,
-                num_heads=place.num_heads,
-            )
+            for slot in dict.fromkeys(slots):
+                chosen(name, slot)
         except ValueError:
             return False
         return True

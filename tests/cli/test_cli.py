@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -101,6 +102,7 @@ def test_every_cell_is_a_line_and_a_row_where_stdout_is_no_terminal(
     assert "stopped by rounds" in lines[2]
     assert lines[6] == "batch 1 · dim 32 · heads 4 · dtype fp32 · mode inference · kernel math · device cpu"
     assert lines[7].split() == ["mixer", "px", "MACs/image", "latency", "95", "%", "images/s", "memory"]
+    assert re.fullmatch(r"time     \d+ s: (\d+ % [a-z -]+(, )?)+", lines[-3])
     assert lines[-2:] == [f"records  {tmp_path}/run/records.jsonl", f"report   {tmp_path}/run/report.html"]
 
 

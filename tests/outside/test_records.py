@@ -69,6 +69,7 @@ EDITS: dict[str, Callable[[Data], object]] = {
     "NaN within": put("conditions", {"before": {"a": [float("nan")]}, "after": {}}),
     "infinite precision": put("timing.precision", float("-inf")),
     "negative time": put("seconds", -1.0),
+    "negative part of a time": put("spent", {"start_s": 0.0, "build_s": -1.0, "inspection_s": 0.0}),
     "huge session": put("session", 1 << 64),
     "another status": put("status", "splendid"),
     "the id of another cell": put("id", "msa-128-b2-fp32-math-00000000"),

@@ -125,6 +125,17 @@ def test_published_numbers_are_of_networks_that_there_are_and_have_a_source(name
         assert set(row) <= {"metric", "value", "unit", "resolution", "source", "note"}
 
 
+def test_a_family_is_counted_by_one_process_and_each_process_counts_about_as_many() -> None:
+    shared = count._shared(tuple(BACKBONES), 2)
+    assert [name for name, _ in shared] == list(BACKBONES)
+    modules: dict[str, set[int]] = {}
+    for name, process in shared:
+        modules.setdefault(BACKBONES[name].partition(":")[0], set()).add(process)
+    assert all(len(processes) == 1 for processes in modules.values())
+    first = sum(process == 0 for _, process in shared)
+    assert abs(len(shared) - 2 * first) <= len(shared) / 4
+
+
 def test_whoever_starts_processes_does_not_load_torch() -> None:
     code = "import sys, benchsuite.zoo.count; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
