@@ -12,7 +12,7 @@ SCENARIO ?= scenarios/hilo.yaml
 ARGS ?=
 PYTEST_ARGS ?=
 
-.PHONY: help bench gate-exact test test-all browser vendor test-compile selftest gpu-check gpu-proof check format reports schema clean
+.PHONY: help setup bench gate-exact test test-all browser vendor test-compile selftest gpu-check gpu-proof check format reports schema clean
 .DEFAULT_GOAL := help
 
 help:
@@ -40,6 +40,9 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "$(VENV): what tests and checks need"
 	$(PIP) --constraint $(VENV)/constraints.txt --editable '.[dev]'
 	@touch $@
+
+#   make setup    the environment and the browser that tests and checks need, and nothing else
+setup: $(VENV)/.installed-dev .chromium-or-none
 
 bench: $(VENV)/.installed
 	$(BIN)/benchsuite run $(SCENARIO) $(ARGS)
@@ -90,13 +93,18 @@ gpu-check gpu-proof: gpu-%:
 gate-exact: $(VENV)/.installed
 	$(BIN)/benchsuite gate --baseline baselines/exact.json --missing any $(ARGS)
 
-check: $(VENV)/.installed-dev
+#   make check    lint, format, types and import contracts; `make -j2 check` side by side
+check: .mypy .ruff .imports
+
+.PHONY: .mypy .ruff .imports
+.mypy: $(VENV)/.installed-dev
+	$(BIN)/mypy
+.ruff: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+.imports: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
-#   make check    lint, format, types and import contracts
 #   make format   apply the formatter and the safe fixes
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix-only .

@@ -25,8 +25,8 @@ from __future__ import annotations
 
 import difflib
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from benchsuite.text import bounded
@@ -103,12 +103,28 @@ class Problem:
         return "\n".join(lines)
 
 
+DOCUMENT = "the scenario"
+"""Stands for the file in the mistakes of a document that is in none."""
+
+
 class ScenarioError(UsageError):
     """A scenario has mistakes; `problems` holds all of them in file order."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def told_as(self, word: Callable[[str], str | None]) -> ScenarioError:
+        """The same for a document that nobody wrote as such.
+
+        Args:
+            word: path in the document → the argument or option that it came from; None for one of no other
+                name.
+        """
+        return ScenarioError(
+            replace(one, file=said, path="") if one.file == DOCUMENT and (said := word(one.path)) else one
+            for one in self.problems
+        )
 
 
 class RunFolderError(UsageError):

@@ -15,7 +15,7 @@ from json import JSONDecodeError
 from pathlib import Path
 from typing import IO, Any
 
-from benchsuite.errors import RunFolderError, StorageError
+from benchsuite.errors import RunFolderError, StorageError, nearest
 from benchsuite.text import all_storable
 
 if sys.platform != "win32":  # there are no such locks there; a second writer is not noticed
@@ -45,6 +45,16 @@ def write_whole(path: Path, data: str | bytes, *, temporary: Path | None = None,
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def nearest_file(path: Path) -> str | None:
+    """The file of the same folder and kind whose name is nearest to that of one that is not there."""
+    try:
+        there = [file.name for file in path.parent.iterdir() if file.suffix == path.suffix and file.is_file()]
+    except OSError:
+        return None
+    name = nearest(path.name, there)
+    return name and str(path.with_name(name))
 
 
 def cache_folder() -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -93,7 +94,7 @@ class CellTest(BaselineTest):
 
         if cell.verdict not in COUNTED:
             return f"{self.name}: {detail(cell)}{self.accept('--cells')}"
-        names = " ".join(f"{cell.id}:{change.metric}" for change in cell.changes)
+        names = " ".join(shlex.quote(f"{self.name}:{change.metric}") for change in cell.changes)
         return f"{self.name}: {change_words(cell.changes, len(cell.changes))}{self.accept(names)}"
 
 

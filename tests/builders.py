@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from benchsuite.measurement.stopping import Visit
 from benchsuite.results.cell import Cell
 from benchsuite.results.record import Cost, Failure, Memory, Record, Status, Timing
+
+if TYPE_CHECKING:
+    from benchsuite.runner.workers import Workers
+    from benchsuite.scenario.measure_settings import Measure
+    from benchsuite.worker.worker_reply import WorkerReply
 
 
 def make_cell(**changes: Any) -> Cell:
@@ -57,3 +63,13 @@ def make_record(
     else:
         fields["failure"] = Failure(stage="time", kind="Test", message=f"a planted {status}")
     return Record(**(fields | changes))
+
+
+def visit(
+    workers: Workers, cell: Cell, measure: Measure, timeout_s: float | None = None
+) -> WorkerReply[Record]:
+    """Build a cell and time it in its first round."""
+    reply: WorkerReply[Record]
+    timer = workers.timer(cell.allocator)
+    reply = timer.call("visit", cell, measure, Visit(), timeout_s=timeout_s, stage="time")
+    return reply

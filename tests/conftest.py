@@ -7,7 +7,7 @@ import hashlib
 import os
 import signal
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 import pytest
@@ -76,6 +76,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[_SAMPLED] = "" if asked or named else "1"
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups after it
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what takes long and most cases of long tables, unless asked for; skip `gpu` without a GPU."""
     if os.environ[_SAMPLED]:
@@ -83,6 +84,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = [item for item in items if item in kept]
     _skip_without_gpu(items)
+    _keep_together(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Leave the processes of slow tests out of coverage, which delays the start of each by 0.3 s of CPU time:
+    they are hundreds, and run what the processes of other tests run."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "slow" in item.keywords:
+            patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        return (yield)
 
 
 def _sample(items: Iterable[pytest.Item]) -> set[pytest.Item]:
@@ -103,6 +115,15 @@ def _sample(items: Iterable[pytest.Item]) -> set[pytest.Item]:
 
 def _hash(item: pytest.Item) -> bytes:
     return hashlib.sha256(item.nodeid.encode()).digest()
+
+
+def _keep_together(items: Iterable[pytest.Item]) -> None:
+    """Let one process of xdist run the tests that share what a fixture of their module makes, once."""
+    for item in items:
+        found = item._fixtureinfo.name2fixturedefs.values() if isinstance(item, pytest.Function) else ()
+        shares = any(fixture.scope == "module" for fixtures in found for fixture in fixtures)
+        if shares and "xdist_group" not in item.keywords:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 
 def _skip_without_gpu(items: list[pytest.Item]) -> None:

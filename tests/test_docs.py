@@ -4,7 +4,6 @@ The notebooks of examples/ are run by tests/api/test_notebook.py."""
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 import shlex
@@ -130,29 +129,21 @@ def test_every_toml_of_a_document_parses(block: Block) -> None:
     assert pytest.importorskip("tomllib").loads(block.text)
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Document → the folder that its blocks run in, one after the other, and the names that they share."""
-
-    @functools.cache
-    def made(document: str) -> tuple[Path, dict[str, Any]]:
-        folder = tmp_path_factory.mktemp("document")
-        if own := HOME.get(document):
-            shutil.copytree(ROOT / own, folder, dirs_exist_ok=True)
-        else:
-            for part in _PARTS:
-                shutil.copytree(ROOT / part, folder / part)
-        for block in BLOCKS:
-            if block.document == document and block.language == "yaml":
-                name = yaml.safe_load(block.text).get("name", "part")
-                (folder / f"{name}.yaml").write_text(block.text, encoding="utf-8")
-        commands = folder / ".bin"
-        commands.mkdir()
-        (commands / "benchsuite").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m benchsuite "$@"\n')
-        (commands / "benchsuite").chmod(0o755)
-        return folder, {"__name__": "__main__"}
-
-    return made
+def home(document: str, folder: Path) -> None:
+    """Lay out what the blocks of a document find in the folder that they run in."""
+    if own := HOME.get(document):
+        shutil.copytree(ROOT / own, folder, dirs_exist_ok=True)
+    else:
+        for part in _PARTS:
+            shutil.copytree(ROOT / part, folder / part)
+    for block in BLOCKS:
+        if block.document == document and block.language == "yaml":
+            name = yaml.safe_load(block.text).get("name", "part")
+            (folder / f"{name}.yaml").write_text(block.text, encoding="utf-8")
+    commands = folder / ".bin"
+    commands.mkdir()
+    (commands / "benchsuite").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m benchsuite "$@"\n')
+    (commands / "benchsuite").chmod(0o755)
 
 
 def runnable(block: Block) -> bool:
@@ -163,11 +154,12 @@ def runnable(block: Block) -> bool:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("document", list(dict.fromkeys(one.document for one in BLOCKS if runnable(one))))
 def test_the_blocks_of_a_document_do_what_it_says(
-    document: str, home: Any, monkeypatch: pytest.MonkeyPatch
+    document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Blocks of one document run in order in one folder: a later one finds what an earlier one made."""
-    folder, names = home(document)
-    monkeypatch.chdir(folder)
+    names: dict[str, Any] = {"__name__": "__main__"}
+    home(document, tmp_path)
+    monkeypatch.chdir(tmp_path)
     for block in (one for one in BLOCKS if one.document == document and runnable(one)):
         if block.language == "python":
             exec(compile(block.text, named(block), "exec"), names)
@@ -176,7 +168,7 @@ def test_the_blocks_of_a_document_do_what_it_says(
             ["bash", "-euo", "pipefail", "-c", script(block)],
             env={
                 **os.environ,
-                "PATH": f"{folder / '.bin'}{os.pathsep}{os.environ['PATH']}",
+                "PATH": f"{tmp_path / '.bin'}{os.pathsep}{os.environ['PATH']}",
                 "PYTHONPATH": str(ROOT),
             },
             capture_output=True,

@@ -16,7 +16,7 @@ from benchsuite.api.places import measure_in_fresh_processes, measure_in_this_pr
 from benchsuite.api.results import Results
 from benchsuite.api.runs import interactive
 from benchsuite.api.wording import in_python
-from benchsuite.errors import UsageError
+from benchsuite.errors import ScenarioError, UsageError
 from benchsuite.findings.relative_speed import Relative, in_words, relative
 from benchsuite.measurement.macs import count_cost
 from benchsuite.measurement.precision import FORMATS
@@ -116,6 +116,7 @@ def measure(
     if others is not None and not isinstance(others, Mapping):
         what = type(against).__name__
         raise UsageError(f'against: give a mapping of names to modules, {{"msa": module}}, not a {what}')
+    _require_images(batch)
     label = name or _called(module)
     if label in (against or {}):
         raise UsageError(f'against: "{label}" is what the module itself is called; say name="…"')
@@ -133,9 +134,12 @@ def measure(
     with tempfile.TemporaryDirectory() as made:
         folder = Path(out or Path(made, "run"))
         files = {file_name(one): call for one, call in calls.items()}
-        reason = measure_in_fresh_processes(document, files, folder, Path(made), quiet=quiet)
-        if reason:
-            measure_in_this_process(document, files, folder, quiet=quiet)
+        try:
+            reason = measure_in_fresh_processes(document, files, folder, Path(made), quiet=quiet)
+            if reason:
+                measure_in_this_process(document, files, folder, quiet=quiet)
+        except ScenarioError as error:
+            raise error.told_as(_argument) from None
         run = read_run(folder)
     return Measurement(run if out else replace(run, path=Path(label)), label, reason)
 
@@ -155,8 +159,7 @@ def count(module: Source, inputs: Any, *, batch: int | None = None) -> Cost:
         UsageError: this is no module, or no inputs, or others than the module takes, or no number of images.
         Exception: whatever the module raises.
     """
-    if batch is not None and batch < 1:
-        raise UsageError(f"batch: there is at least one image, not {batch}")
+    _require_images(batch)
     call = ModuleCall.of(module, inputs)
     made = call.module()
     try:
@@ -164,6 +167,19 @@ def count(module: Source, inputs: Any, *, batch: int | None = None) -> Cost:
     except TypeError:
         call.require_taken(made)
         raise
+
+
+def _argument(path: str) -> str | None:
+    """The argument of `measure` that a path of its scenario came from."""
+    section, _, key = path.partition(".")
+    if section == "measure":
+        return f"settings.{key}" if key else "settings"
+    return "mode" if path.startswith("sweep.mode") else None
+
+
+def _require_images(batch: int | None) -> None:
+    if batch is not None and batch < 1:
+        raise UsageError(f"batch: there is at least one image, not {batch}")
 
 
 def _called(source: Source) -> str:

@@ -16,8 +16,9 @@ from torch import nn
 from benchsuite.errors import UsageError
 from benchsuite.measurement.precision import tf32
 from benchsuite.runner.executors.table import open_executor
-from benchsuite.runner.prepare import Request, prepare
+from benchsuite.runner.prepare import Prepared, Request, prepare
 from benchsuite.runner.sweep import run_sweep
+from benchsuite.scenario.subjects import OBJECT
 from benchsuite.terminal import observer
 from benchsuite.worker.objects import ModuleCall, NotLoadable, in_process
 
@@ -48,6 +49,7 @@ def measure_in_fresh_processes(
     with contextlib.closing(open_executor("process", [str(folder)])) as opened:
         prepared = prepare(Request(reference=document), opened.planner)
         failures = [plan.failure for plan in prepared.plans if plan.failure is not None]
+        _require_taken(prepared, calls)
         lost = next((one.message for one in failures if one.kind == NotLoadable.__name__), None)
         if lost is not None:
             return f"{cannot} it cannot be handed to another one ({lost.partition(': ')[2]}); {_ADVICE}"
@@ -75,7 +77,19 @@ def measure_in_this_process(
         contextlib.closing(open_executor("inline", ())) as opened,
     ):
         prepared = prepare(Request(reference=document), opened.planner)
+        _require_taken(prepared, calls)
         run_sweep(prepared, out, opened, observer(quiet=quiet, verbose=False))
+
+
+def _require_taken(prepared: Prepared, calls: Mapping[str, ModuleCall]) -> None:
+    """Raise UsageError if counting failed on a module because its `forward` does not take its inputs."""
+    first = next(iter(calls))
+    for cell, plan in zip(prepared.cells, prepared.plans, strict=True):
+        if plan.failure is None or plan.failure.kind != TypeError.__name__:
+            continue
+        name = cell.target.removeprefix(OBJECT)
+        own = f'against={{"{cell.name}": (module, inputs)}}'
+        calls[name].require_taken(calls[name].module(), "inputs" if name == first else own)
 
 
 def _save(call: ModuleCall, folder: Path, name: str) -> None:

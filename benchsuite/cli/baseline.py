@@ -149,7 +149,7 @@ def noise(
             say(note)
         progress = GateProgress(planned.cells, planned.scenario.gate, say)
         measured = measure_noise(request, planned, progress, pairs)
-    file = out or Path(f"noise-{measured.scenario}.json")
+    file = out or Path(f"noise-{planned.scenario.name}.json")
     write_noise(measured, file)
     page = noise_page(measured, file)
     if not measured.cells:

@@ -8,16 +8,17 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 
 from benchsuite.cli.options import Overrides, Profiles, print_page, say, write
-from benchsuite.errors import INTERRUPTED, NotComparableError, SideFailed, UsageError
+from benchsuite.errors import INTERRUPTED, NotComparableError, SideFailed, UsageError, require_word
 
 if TYPE_CHECKING:
     from benchsuite.gate.request import GateRequest
     from benchsuite.gate.result import GateResult
+    from benchsuite.scenario.gate_settings import MissingPolicy
 
 
 JUnit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="JUnit XML, a test case a cell.")]
@@ -130,7 +131,10 @@ def gate(
     """
     from benchsuite.gate.accept import parse_accepted
     from benchsuite.gate.request import GateRequest, require_two_sides
+    from benchsuite.scenario.gate_settings import MISSING_POLICIES
 
+    require_word("--missing", missing, MISSING_POLICIES)
+    policy = cast("MissingPolicy | None", missing)
     files: _Files = {
         "junit": junit,
         "html": html,
@@ -141,13 +145,18 @@ def gate(
         "csv": csv,
     }
     if baseline is not None:
-        refused = {"--base": base, "--candidate": candidate, "--simulate": simulate, "--dry-run": dry_run}
+        refused = {
+            "--base": base, "--candidate": candidate, "--base-python": base_python,
+            "--candidate-python": candidate_python, "--profile": profile, "--set": set_, "--filter": filter,
+            "--device": device, "--setup": setup, "--submodules": submodules, "--allow-dirty": allow_dirty,
+            "--simulate": simulate, "--dry-run": dry_run,
+        }  # fmt: skip
         for option, value in refused.items():
             if value:
                 raise UsageError(f"give --baseline or {option}, not both")
         _compare(
             baseline, names or (), accept=accept or (), pythonpath=pythonpath or (), noise=noise,
-            missing=missing, strict=strict, out=out, files=files,
+            missing=policy, strict=strict, out=out, files=files,
         )  # fmt: skip
     if len(names or ()) > 1:
         raise UsageError(f"one scenario at a time, not {len(names or ())}; several go with --baseline FILE")
@@ -223,7 +232,7 @@ def _compare(
     accept: Sequence[str],
     pythonpath: Sequence[str],
     noise: Path | None,
-    missing: str | None,
+    missing: MissingPolicy | None,
     strict: bool,
     out: Path | None,
     files: _Files,
@@ -231,7 +240,6 @@ def _compare(
     """Compare runs, or counts, with a baseline, print what was found, and exit with what that means."""
     from benchsuite.gate.against_baseline import against_baseline
     from benchsuite.gate.formats.console import compared_page
-    from benchsuite.gate.formats.phrases import how_to_accept
     from benchsuite.gate.result import RESULT
     from benchsuite.gate.result import write as write_result
 
@@ -244,9 +252,7 @@ def _compare(
         write_result(result, out / RESULT)
     _write_formats(result, files)
     print_page(compared_page(result, strict=strict))
-    if accept_lines := how_to_accept(result):
-        print(accept_lines, file=sys.stderr)
-    raise typer.Exit(result.strict_exit_code if strict else result.exit_code)
+    _judge(result, strict=strict)
 
 
 def _measure(request: GateRequest, *, noise: Path | None, strict: bool, files: _Files, dry_run: bool) -> None:
@@ -287,6 +293,15 @@ def _measure(request: GateRequest, *, noise: Path | None, strict: bool, files: _
     write_result(result, request.out / RESULT)
     _write_formats(result, files)
     print_page(measured_page(result, request.out / RESULT, strict=strict))
+    _judge(result, strict=strict)
+
+
+def _judge(result: GateResult, *, strict: bool) -> NoReturn:
+    """Say how what changed is accepted, and exit with what the gate found."""
+    from benchsuite.gate.formats.phrases import how_to_accept
+
+    if accept_lines := how_to_accept(result):
+        print(accept_lines, file=sys.stderr)
     raise typer.Exit(result.strict_exit_code if strict else result.exit_code)
 
 

@@ -10,7 +10,7 @@ import typer
 
 from benchsuite.cli.options import PythonPath, write
 from benchsuite.cli.run import measure
-from benchsuite.errors import UsageError
+from benchsuite.errors import ScenarioError, UsageError
 
 
 def time(
@@ -51,7 +51,7 @@ def time(
     from benchsuite.api.runs import completed, new_folder
     from benchsuite.backbones import BACKBONES
     from benchsuite.runner.prepare import Request
-    from benchsuite.scenario.shorthand import ShellLine, scenario, to_yaml
+    from benchsuite.scenario.shorthand import ShellLine, option, scenario, to_yaml
     from benchsuite.zoo.catalogue import known_parameters
 
     axes = {"resolution": resolution, "batch": batch, "dim": dim, "num_heads": heads}
@@ -76,6 +76,8 @@ def time(
     folder = out or new_folder("time")
     try:
         measure(request, folder, dry_run=dry_run, quiet=quiet)
+    except ScenarioError as error:
+        raise error.told_as(lambda path: option(path, document)) from None
     finally:
         if not dry_run:
             print_relative(folder)

@@ -38,7 +38,7 @@ from benchsuite.gate.result import CellVerdict, GateCell, GateResult, of_changes
 from benchsuite.gate.verdicts import absent
 from benchsuite.results.machine import machine_words
 from benchsuite.results.store import Run, read_run
-from benchsuite.scenario.gate_settings import MISSING_POLICIES, ExactPolicy, Gate, MissingPolicy
+from benchsuite.scenario.gate_settings import ExactPolicy, Gate, MissingPolicy
 from benchsuite.scenario.load import shipped
 from benchsuite.stats.evidence import aa_noise
 
@@ -57,7 +57,7 @@ def against_baseline(
     accept: Sequence[str] = (),
     pythonpath: Sequence[str] = (),
     noise: Path | None = None,
-    missing: str | None = None,
+    missing: MissingPolicy | None = None,
     command: str = "",
 ) -> GateResult:
     """The result of comparing runs, or counts, with a baseline.
@@ -66,15 +66,16 @@ def against_baseline(
         names: run folders for a baseline of a run, each one process; scenarios for one of exact numbers,
             where none means those that the baseline names.
         noise: file of `benchsuite noise`: by how much two processes differ on this machine.
-        missing: which cells of one side fail, a word of `MISSING_POLICIES`; None takes the baseline's.
+        missing: which cells of one side fail; None takes the baseline's.
 
     Raises:
         UsageError: the baseline, a run or a scenario cannot be used; or they have no cell in common.
     """
     baseline = read(file)
-    policy = _policy(missing, baseline.rule.missing)
     accepted = parse_accepted(accept)
     if baseline.kind == "exact":
+        if noise is not None:
+            raise UsageError(f"--noise is for times, and {file} holds exact numbers")
         now = count_scenarios(names or baseline.sources, beside=file.parent, pythonpath=pythonpath)
         search = (word for folder in pythonpath for word in ("--pythonpath", folder))
         found = replace(
@@ -88,7 +89,7 @@ def against_baseline(
         raise UsageError(f"{file} is a baseline of a run: name the run folders to compare with it")
     if not found.refused:
         _require_common(found.cells, file)
-    return replace(found, base=f"baseline {file}", missing=policy, command=command)
+    return replace(found, base=f"baseline {file}", missing=missing or baseline.rule.missing, command=command)
 
 
 def _run_folder(name: str, baseline: Path) -> Path:
@@ -100,13 +101,6 @@ def _run_folder(name: str, baseline: Path) -> Path:
             f"benchsuite run {name} --out r, then benchsuite gate r --baseline {baseline}"
         )
     return path
-
-
-def _policy(word: str | None, usual: MissingPolicy) -> MissingPolicy:
-    for policy in MISSING_POLICIES:
-        if policy == (word or usual):
-            return policy
-    raise UsageError(f"--missing {word}: allowed: {', '.join(MISSING_POLICIES)}")
 
 
 def judge_cells(

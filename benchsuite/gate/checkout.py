@@ -12,11 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchsuite.errors import BenchsuiteError, UsageError
+from benchsuite.errors import BenchsuiteError, UsageError, did_you_mean
 from benchsuite.gate.interleave import SIDES, SideName
 from benchsuite.gate.layer import make_layer
 from benchsuite.gate.processes import GateSide, failed, interpreter, set_up
 from benchsuite.gate.request import GateRequest
+from benchsuite.scenario.load import resolve
 
 WORKTREE = "WORKTREE"
 """Stands for the files as they are, committed or not; so does "."."""
@@ -172,11 +173,16 @@ class Repository:
             )
         except _GitError:
             raise UsageError(
-                f'unknown revision "{name}" in {self.root}\n'
+                f'unknown revision "{name}" in {self.root}{did_you_mean(name, self._names())}\n'
                 f"  allowed: a branch, a tag, a commit, HEAD~1, or {WORKTREE} for the files as they are\n"
                 "  a CI checkout often holds one commit only: fetch the other first (git fetch origin "
                 "BRANCH), then name origin/BRANCH"
             ) from None
+
+    def _names(self) -> list[str]:
+        """Branches, of remotes too, and tags."""
+        listed = _git(self.root, "for-each-ref", "--format=%(refname:short)")
+        return listed.splitlines()
 
     def changed(self) -> list[str]:
         """Tracked files, and submodules, that differ from HEAD."""
@@ -281,7 +287,7 @@ def _compared(
     """Repository and revisions of the two sides, with notes on files that are not committed."""
     repository = Repository.of(Path.cwd())
     revisions = repository.revision(base), repository.revision(request.candidate or "HEAD")
-    return repository, revisions, _require_clean(repository, revisions, allow=request.allow_dirty)
+    return repository, revisions, _require_clean(request, repository, revisions)
 
 
 def _alike(request: GateRequest, revisions: Sequence[Revision], repository: Repository) -> bool:
@@ -307,17 +313,33 @@ def _side(request: GateRequest, name: SideName, folder: Path, words: str = "") -
     )
 
 
-def _require_clean(repository: Repository, revisions: Sequence[Revision], *, allow: bool) -> tuple[str, ...]:
-    """Notes on files that are not committed; refuses them where a gate of commits would not see them."""
-    changed = repository.changed()
-    if not changed:
+def _require_clean(
+    request: GateRequest, repository: Repository, revisions: Sequence[Revision]
+) -> tuple[str, ...]:
+    """Notes on files that are not committed; refuses them where a gate of commits would not see them.
+
+    The scenario is no such file: both sides are measured with the one in the working tree.
+    """
+    every = repository.changed()
+    if not every:
         return ()
-    some = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
     if any(revision.files for revision in revisions):
-        return (f"measured with uncommitted changes: {some}",)
-    if not allow:
+        return (f"measured with uncommitted changes: {_some(every)}",)
+    scenario = resolve(request.reference).resolve()
+    changed = [name for name in every if (repository.root / name).resolve() != scenario]
+    notes: tuple[str, ...] = ()
+    if len(changed) < len(every):
+        notes = (f"{request.reference} has uncommitted changes; both sides are measured with it as it is",)
+    if not changed:
+        return notes
+    if not request.allow_dirty:
         raise UsageError(
-            f"uncommitted changes in {some}: a gate of commits would not see them\n"
+            f"uncommitted changes in {_some(changed)}: a gate of commits would not see them\n"
             f"  commit them, measure them (--candidate {WORKTREE}), or leave them out (--allow-dirty)"
         )
-    return (f"uncommitted changes were left out: {some}",)
+    return (*notes, f"uncommitted changes were left out: {_some(changed)}")
+
+
+def _some(files: Sequence[str]) -> str:
+    """The first three, and how many more there are."""
+    return ", ".join(files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")

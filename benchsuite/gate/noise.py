@@ -42,6 +42,7 @@ class GateNoise:
     """The cells of a scenario held against themselves.
 
     Attributes:
+        scenario: as the command line named it.
         machine: in words.
         environment: as `environment.json` has it, so that another machine is told from this one.
         pairs: how many the gate decides with, which is what `CellNoise.noise` is for.

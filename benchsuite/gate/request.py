@@ -93,7 +93,7 @@ def plan(request: GateRequest) -> GatePlan:
         UsageError: there is no such scenario or device, nothing to measure, nothing that is timed, or too
             few pairs for the interval that is asked for.
     """
-    from benchsuite.scenario.filters import parse
+    from benchsuite.scenario.filters import leaves_none, parse
 
     scenario = _load(request, request.profiles)
     device, environment = _machine(scenario)
@@ -105,7 +105,7 @@ def plan(request: GateRequest) -> GatePlan:
     every = expand(scenario, device=device)
     cells = tuple(cell for cell in every if selection.matches(cell))
     if not cells:
-        why = f"--filter {request.filter!r} leaves none of {len(every)}" if every else "its rules leave none"
+        why = leaves_none(selection, every) if every else "its rules leave none"
         raise UsageError(f"{scenario.name}: there are no cells to compare: {why}")
     if "latency" not in scenario.measure.metrics:
         raise UsageError(

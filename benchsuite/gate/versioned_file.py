@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from benchsuite.errors import UsageError
-from benchsuite.io import parse, write_whole
+from benchsuite.errors import UsageError, suggested
+from benchsuite.io import nearest_file, parse, write_whole
 from benchsuite.results.shapes import require_environment
 
 T = TypeVar("T")
@@ -66,8 +66,9 @@ class VersionedFile(Generic[T]):
         try:
             text = path.read_text(encoding="utf-8")
         except OSError as error:
+            hint = suggested(nearest_file(path))
             raise UsageError(
-                f"{path}: cannot be read: {error.strerror}; make one with {self.made_by}"
+                f"{path}: cannot be read: {error.strerror}{hint or f'; make one with {self.made_by}'}"
             ) from error
         except UnicodeDecodeError as error:
             raise UsageError(f"{path}: not {self.noun}: {error}") from error

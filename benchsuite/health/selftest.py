@@ -23,7 +23,7 @@ from benchsuite.measurement.machine_cache import (
 from benchsuite.results.cell import Cell
 from benchsuite.results.devices import kind_of
 from benchsuite.results.round_timings import round_medians
-from benchsuite.runner.rounds import measure_in_rounds
+from benchsuite.runner.rounds import Rounds
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.version import __version__
 
@@ -207,9 +207,8 @@ def _trials(
 def measured_alike(cells: Sequence[Cell], measure: Measure, workers: Workers) -> Trial | Verdict:
     """Identical cells in rounds, as in a run; a verdict if one of them fails."""
     medians: dict[str, tuple[float, ...]] = {}
-    for record in measure_in_rounds(
-        cells, measure, workers, begins=lambda cell: None, stopping=lambda: False
-    ):
+    rounds = Rounds(measure=measure, workers=workers, stopping=lambda: False)
+    for record in rounds.records(cells):
         if record.timing is None:
             assert record.failure is not None
             words = f"{record.status}: {record.failure.message}"

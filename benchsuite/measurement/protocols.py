@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from benchsuite.measurement.device import Device, Step
-from benchsuite.measurement.timing import SamplingPlan, measure_time
+from benchsuite.measurement.timing import SamplingPlan, Warmed, WarmUp, sample, warm
 from benchsuite.results.cell import Protocol
 from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Timing
@@ -28,57 +28,59 @@ DO_BENCH_ESTIMATE_CALLS = 5
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """A way to take samples.
+    """A way to take samples: a warm-up, then samples.
 
     Attributes:
-        sample: times a step. A published protocol heeds only `threads` of the plan.
+        warm: runs a step before it is sampled. A published protocol heeds nothing of the warm-up asked for.
+        sample: times a step that is warm. A published protocol heeds only `threads` of the plan.
         gradients: True if an inference step is to run with gradients enabled and the module in train mode, as
             it does where nobody has switched them off.
     """
 
-    sample: Callable[[Step, Device, SamplingPlan], Timing]
+    warm: Callable[[Step, Device, WarmUp], Warmed]
+    sample: Callable[[Step, Device, SamplingPlan, Warmed], Timing]
     gradients: bool = False
 
 
-def litv2(step: Step, device: Device, plan: SamplingPlan) -> Timing:
-    """The throughput loop of LITv2, and of Swin and others before it: 50 calls to warm up, then 30 as one
-    block. One sample, the mean of the 30.
+def unwarmed(step: Step, device: Device, warm_up: WarmUp) -> Warmed:
+    """No warm-up, so that a slow first call is among the samples."""
+    return Warmed(calls=0, seconds=0.0, call_s=0.0, stable=None)
 
-    Source: ziplab/LITv2 @ 7501c86, `classification/main.py`.
+
+def ten_calls(step: Step, device: Device, warm_up: WarmUp) -> Warmed:
+    """The warm-up of timm."""
+    return Warmed(calls=10, seconds=device.time_block(step, 10), call_s=0.0, stable=None)
+
+
+def fifty_calls(step: Step, device: Device, warm_up: WarmUp) -> Warmed:
+    """The warm-up of LITv2."""
+    return Warmed(calls=50, seconds=device.time_block(step, 50), call_s=0.0, stable=None)
+
+
+def block_of_thirty(step: Step, device: Device, plan: SamplingPlan, warmed: Warmed) -> Timing:
+    """One sample, the mean of 30 calls as one block.
+
+    After 50 calls it is the throughput loop of LITv2, and of Swin and others before it. Source: ziplab/LITv2
+    @ 7501c86, `classification/main.py`.
+
+    Without a warm-up and with gradients it is the HiLo authors' benchmark of single layers, faithful only
+    where the step has not run before in this process. Source: HubHop/vit-attention-benchmark @ 1283a49,
+    `attentions/utils.py`.
     """
-    warmup_s = device.time_block(step, 50)
-    return _one_block(step, device, plan, calls=30, warmup_calls=50, warmup_s=warmup_s)
+    return _timing([device.time_block(step, 30) / 30], HOST_CLOCK, plan, warmed, calls=30)
 
 
-def hilo_single_layer(step: Step, device: Device, plan: SamplingPlan) -> Timing:
-    """The HiLo authors' benchmark of single layers: 30 calls as one block without a warm-up, gradients on.
-    One sample, the mean of the 30, so that a slow first call is a thirtieth of it.
-
-    It is faithful only where the step has not run before in this process.
-
-    Source: HubHop/vit-attention-benchmark @ 1283a49, `attentions/utils.py`.
-    """
-    return _one_block(step, device, plan, calls=30, warmup_calls=0, warmup_s=0.0)
-
-
-def timm(step: Step, device: Device, plan: SamplingPlan) -> Timing:
+def timm(step: Step, device: Device, plan: SamplingPlan, warmed: Warmed) -> Timing:
     """Timm's benchmark.py: 10 calls to warm up, then 40, the device waited for after each.
 
     Source: huggingface/pytorch-image-models @ aa4b5850, `benchmark.py`.
     """
-    warmup_s = device.time_block(step, 10)
-    samples = [device.time_block(step, 1) for _ in range(40)]
-    return _timing(samples, HOST_CLOCK, plan, warmup_calls=10, warmup_s=warmup_s)
+    return _timing([device.time_block(step, 1) for _ in range(40)], HOST_CLOCK, plan, warmed)
 
 
-def do_bench(step: Step, device: Device, plan: SamplingPlan) -> Timing:
-    """`triton.testing.do_bench`: one call, five for an estimate, then 25 ms of warm-up and 100 ms of samples
-    by that estimate. On a GPU 256 MB are written before each sample, and before each call of the estimate,
-    which counts them in; on a CPU nothing is. Its default answer is the mean of the samples, which are kept.
-
-    Source: triton 3.9.0, `triton/testing.py`.
-    """
-    clear = None if kind_of(device.kind).on_host else device.eraser(DO_BENCH_CLEARED_BYTES)
+def warm_do_bench(step: Step, device: Device, warm_up: WarmUp) -> Warmed:
+    """The warm-up of `do_bench`: one call, five for an estimate, then 25 ms by that estimate."""
+    clear = _clearing(device)
 
     def cleared() -> None:
         if clear is not None:
@@ -89,46 +91,47 @@ def do_bench(step: Step, device: Device, plan: SamplingPlan) -> Timing:
     device.time_block(step, 1)
     estimate_s = device.time_block(cleared, DO_BENCH_ESTIMATE_CALLS) / DO_BENCH_ESTIMATE_CALLS
     estimate_s = max(estimate_s, 1e-9)  # a clock may not have moved
-    warm, calls = (max(1, int(budget / estimate_s)) for budget in (DO_BENCH_WARMUP_S, DO_BENCH_SAMPLES_S))
-    device.time_block(step, warm)
-    warmup_s = device.now() - start
-    samples = device.time_calls(step, calls, before=clear)
-    warmup_calls = 1 + DO_BENCH_ESTIMATE_CALLS + warm
-    return _timing(samples, device.method, plan, warmup_calls=warmup_calls, warmup_s=warmup_s)
+    calls = max(1, int(DO_BENCH_WARMUP_S / estimate_s))
+    device.time_block(step, calls)
+    return Warmed(1 + DO_BENCH_ESTIMATE_CALLS + calls, device.now() - start, estimate_s, stable=None)
+
+
+def do_bench(step: Step, device: Device, plan: SamplingPlan, warmed: Warmed) -> Timing:
+    """`triton.testing.do_bench`: after its warm-up 100 ms of samples by the estimate. On a GPU 256 MB are
+    written before each sample, and before each call of the estimate, which counts them in; on a CPU nothing
+    is. Its default answer is the mean of the samples, which are kept.
+
+    Source: triton 3.9.0, `triton/testing.py`.
+    """
+    calls = max(1, int(DO_BENCH_SAMPLES_S / warmed.call_s))
+    samples = device.time_calls(step, calls, before=_clearing(device))
+    return _timing(samples, device.method, plan, warmed)
+
+
+def _clearing(device: Device) -> Step | None:
+    """Overwrites the cache of a GPU; None on a CPU."""
+    return None if kind_of(device.kind).on_host else device.eraser(DO_BENCH_CLEARED_BYTES)
 
 
 PROTOCOLS: Mapping[Protocol, Sampling] = {
-    "adaptive": Sampling(measure_time),
-    "litv2": Sampling(litv2),
-    "hilo_single_layer": Sampling(hilo_single_layer, gradients=True),
-    "timm": Sampling(timm),
-    "do_bench": Sampling(do_bench),
+    "adaptive": Sampling(warm, sample),
+    "litv2": Sampling(fifty_calls, block_of_thirty),
+    "hilo_single_layer": Sampling(unwarmed, block_of_thirty, gradients=True),
+    "timm": Sampling(ten_calls, timm),
+    "do_bench": Sampling(warm_do_bench, do_bench),
 }
 """Word of a scenario's `protocol` axis → how it samples."""
 assert tuple(PROTOCOLS) == get_args(Protocol)
 
 
-def _one_block(
-    step: Step, device: Device, plan: SamplingPlan, *, calls: int, warmup_calls: int, warmup_s: float
-) -> Timing:
-    mean = device.time_block(step, calls) / calls
-    return _timing([mean], HOST_CLOCK, plan, warmup_calls=warmup_calls, warmup_s=warmup_s, calls=calls)
-
-
 def _timing(
-    samples: Sequence[float],
-    method: str,
-    plan: SamplingPlan,
-    *,
-    warmup_calls: int,
-    warmup_s: float,
-    calls: int = 1,
+    samples: Sequence[float], method: str, plan: SamplingPlan, warmed: Warmed, *, calls: int = 1
 ) -> Timing:
     return Timing(
         samples_s=tuple(samples),
         method=method,
-        warmup_calls=warmup_calls,
-        warmup_s=warmup_s,
+        warmup_calls=warmed.calls,
+        warmup_s=warmed.seconds,
         stopped_by="protocol",
         threads=plan.threads,
         calls_per_sample=calls,

@@ -73,6 +73,17 @@ class SamplingPlan:
     parts: Mapping[str, Step] = field(default_factory=dict)
     cold: Sequence[Step] = ()
 
+    def warming(self, step: Step) -> Step:
+        """What warms up before `step` is timed: it, or those of `cold` in turns."""
+        if not self.cold:
+            return step
+        turns = itertools.cycle(self.cold)
+
+        def in_turns() -> object:
+            return next(turns)()
+
+        return in_turns
+
 
 @dataclass(frozen=True, slots=True)
 class Warmed:
@@ -135,10 +146,20 @@ def _iqr(samples: Sequence[float]) -> float:
 
 
 def measure_time(step: Step, device: Device, plan: SamplingPlan) -> Timing:
-    """Time `step` on `device`, in one round of a cell.
+    """Warm `step` up on `device` and time it, in one round of a cell.
 
     Args:
         step: one step of the cell; must not synchronise by itself.
+
+    Returns:
+        As of `sample`.
+    """
+    warmed = warm(plan.warming(step), device, plan.warm_up.share(plan.visit.rounds))
+    return sample(step, device, plan, warmed)
+
+
+def sample(step: Step, device: Device, plan: SamplingPlan, warmed: Warmed) -> Timing:
+    """Time `step` on `device`, once it is warm.
 
     Returns:
         Every sample of this round in order, what warmed up before it, and what ended the sampling.
@@ -147,7 +168,6 @@ def measure_time(step: Step, device: Device, plan: SamplingPlan) -> Timing:
     parts, cold = plan.parts, plan.cold
     assert not (parts and cold)
     assert len(cold) != 1  # one input would be found in the caches
-    warmed = warm(_in_turns(cold) if cold else step, device, plan.warm_up.share(plan.visit.rounds))
     rule = plan.stopping.share(plan.visit)
     each = 1
     if not (parts or cold):
@@ -188,16 +208,6 @@ def _stopped_by(rule: StoppingRule, samples: Sequence[float], device: Device, el
     found = rule.reason(samples, elapsed_s)
     early = device.least_s > 0 and elapsed_s < VISIT_S and len(samples) < rule.max_samples
     return None if early and found in ("precision", "entropy") else found
-
-
-def _in_turns(steps: Sequence[Step]) -> Step:
-    """One step that runs the steps in turns."""
-    turns = itertools.cycle(steps)
-
-    def one() -> object:
-        return next(turns)()
-
-    return one
 
 
 def _take(

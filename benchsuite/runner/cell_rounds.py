@@ -36,6 +36,8 @@ class CellRounds:
         visits: a record for each round, of that round alone.
         plan: `NOT_YET` where the sweep has planned the cell.
         overhead_s: seconds of its last visit without the samples.
+        has_gaps: whether it ran out of its memory limit where memory was retained: a heap that is never
+            handed back has gaps, which count against the limit.
         inspection_s: seconds of the pass that times nothing.
     """
 
@@ -52,6 +54,12 @@ class CellRounds:
     failure: Failure | None = None
     mismatch: Check | None = None
     interrupted: bool = False
+    has_gaps: bool = False
+
+    @property
+    def timed_as(self) -> Cell:
+        """The cell, with the allocator that is left to it."""
+        return replace(self.cell, allocator="system") if self.has_gaps else self.cell
 
     @property
     def adaptive(self) -> bool:
@@ -109,6 +117,10 @@ class CellRounds:
         """Add a visit that took so many seconds; False where it failed and is to be tried again."""
         self.spent_s += seconds
         if reply.failure is not None:
+            retained = self.timed_as.allocator == "retain" and measure.memory_limit is not None
+            if reply.status == "oom" and retained:
+                self.has_gaps = True
+                return False
             if not self._fails(reply, measure):
                 return False
             self.visits.clear()
@@ -121,7 +133,12 @@ class CellRounds:
         started = max(0.0, seconds - reply.value.seconds)
         spent = reply.value.spent and replace(reply.value.spent, start_s=started)
         record = replace(
-            reply.value, cell=self.cell, started_at=now(), seconds=round(seconds, 6), spent=spent
+            reply.value,
+            id=self.cell.id,
+            cell=self.cell,
+            started_at=now(),
+            seconds=round(seconds, 6),
+            spent=spent,
         )
         self.visits.append(record)
         return True

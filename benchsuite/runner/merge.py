@@ -80,11 +80,8 @@ def merge(
         NotComparableError: cells that are compared were timed with other threads or another allocator.
         StorageError: `out` could not be written.
     """
-    for path in paths:
-        require_run(path)
-        check_unlocked(path)
+    runs = _readable(paths)
     check_free(out)
-    runs = [stored(str(path), read_scenario(path)) for path in paths]
     document = joined(runs)
     sessions, numbers = _sessions(paths)
     if not mixed_versions:
@@ -105,15 +102,16 @@ def merge(
         _write(out, document, sessions.environments, journals, ordered)
     finally:
         journals.close()
-    return Merged(
-        folder=out,
-        records=len(ordered),
-        machines=machines(document),
-        twice=twice,
-        missing=missing,
-        go_on=how_to_go_on(document, out),
-        notes=(*_shards(runs), *wrong, *more),
-    )
+    notes = (*_shards(runs), *wrong, *more)
+    return Merged(out, len(ordered), machines(document), twice, missing, how_to_go_on(document, out), notes)
+
+
+def _readable(paths: Sequence[Path]) -> list[Stored]:
+    """The scenario of each run that can be read and is not being written; raises RunFolderError."""
+    for path in paths:
+        require_run(path)
+        check_unlocked(path)
+    return [stored(str(path), read_scenario(path)) for path in paths]
 
 
 def _sessions(paths: Sequence[Path]) -> tuple[Sessions, list[dict[int, int]]]:

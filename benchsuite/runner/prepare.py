@@ -19,7 +19,7 @@ from benchsuite.runner.plan import NOT_YET, plan_cells, renamed_by_windows
 from benchsuite.runner.requirements import require_allocator, require_room, require_threads
 from benchsuite.runner.workers import Workers
 from benchsuite.scenario.expand import expand_detailed, expected
-from benchsuite.scenario.filters import parse
+from benchsuite.scenario.filters import leaves_none, parse
 from benchsuite.scenario.load import load, resolve
 from benchsuite.scenario.model import Scenario
 from benchsuite.scenario.overrides import override
@@ -332,7 +332,7 @@ def _plan(
     if not expansion.cells:
         raise UsageError(f"{scenario.name}: the rules under `exclude` leave no cell on {settings['device']}")
     if not cells:
-        raise UsageError(f"--filter {settings['filter']!r} leaves no cell of {len(expansion.cells)}")
+        raise leaves_none(selection, expansion.cells)
     excluded = tuple(pair for pair in expansion.excluded if selection.matches(pair[0]))
     if "shard" in settings:
         cells, excluded = only(Shard.from_dict(settings["shard"]), cells, excluded)

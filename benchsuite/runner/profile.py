@@ -21,7 +21,7 @@ from benchsuite.runner.observer import Observer
 from benchsuite.runner.prepare import Prepared
 from benchsuite.runner.workers import Workers
 from benchsuite.scenario.expand import expected
-from benchsuite.scenario.filters import parse
+from benchsuite.scenario.filters import leaves_none, parse
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.scenario.model import Scenario
 from benchsuite.worker.worker_reply import Plan, WorkerReply
@@ -208,5 +208,5 @@ def _chosen(run: Run, filter: str) -> list[Record]:
         raise UsageError(f"{run.path}: no cell of this run ended well, so there is none to profile")
     chosen = [record for record in good if selection.matches(record.cell)]
     if not chosen:
-        raise UsageError(f"--filter {filter!r} leaves no cell of {len(good)}")
+        raise leaves_none(selection, [record.cell for record in good])
     return chosen

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from benchsuite.errors import UsageError
@@ -28,101 +29,98 @@ COSTLY_S = 5.0
 rounds than every cell."""
 
 
-def measure_in_rounds(
-    cells: Sequence[Cell],
-    measure: Measure,
-    workers: Workers,
-    *,
-    begins: Callable[[Cell], None],
-    stopping: Callable[[], bool],
-    round_begins: Callable[[int, int], None] = lambda number, cells: None,
-    earlier: Mapping[str, Sequence[Record]] | None = None,
-    visited: Callable[[int, Record], None] = lambda number, visit: None,
-    planned: bool = True,
-) -> Generator[Record, None, None]:
-    """Measure cells; yields the record of each as soon as nothing more is to be learnt of it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rounds:
+    """Measures cells of one device in rounds.
 
-    Args:
-        cells: of one device; comparison groups among them stay together within a round.
-        begins: is told of a cell that is about to be visited.
+    Attributes:
         stopping: whether to end soon. The visit that is under way ends as it would; cells that have their
             least number of samples by then are yielded as "interrupted", others are not yielded.
+        begins: is told of a cell that is about to be visited.
         round_begins: is told the number of a round, from 1, and how many cells it visits.
-        earlier: visits of a run that was broken off. A round that not all cells of a group have had is
-            measured again, since ratios are taken within rounds.
         visited: is given the number of a round, from 0, and the record of a visit, before the next begins.
+        earlier: visits of a run that was broken off, by cell. A round that not all cells of a group have had
+            is measured again, since ratios are taken within rounds.
         planned: whether cells are planned already; if not, they are here, and records carry what was
             counted. What cannot be built on "meta", or is too large, is yielded with the reason, not tried.
     """
-    pending = [CellRounds(cell, list((earlier or {}).get(cell.id, ()))) for cell in cells]
-    if not planned:
-        if stopping():
+
+    measure: Measure
+    workers: Workers
+    stopping: Callable[[], bool]
+    begins: Callable[[Cell], None] = lambda cell: None
+    round_begins: Callable[[int, int], None] = lambda number, cells: None
+    visited: Callable[[int, Record], None] = lambda number, visit: None
+    earlier: Mapping[str, Sequence[Record]] = field(default_factory=dict)
+    planned: bool = True
+
+    def records(self, cells: Sequence[Cell]) -> Iterator[Record]:
+        """Measure cells, comparison groups among them together within a round; yields the record of each as
+        soon as nothing more is to be learnt of it."""
+        measure = self.measure
+        pending = [CellRounds(cell, list(self.earlier.get(cell.id, ()))) for cell in cells]
+        if not self.planned:
+            if self.stopping():
+                return
+            yield from self._refused(pending)
+        if "latency" not in measure.metrics:
+            yield from self._inspected(pending)
             return
-        yield from _refused(pending, measure, workers, begins)
-    if "latency" not in measure.metrics:
-        yield from _inspected(pending, measure, workers, begins, stopping)
-        return
-    for number, due in _rounds(pending, measure, stopping):
-        workers.begin_round()
-        round_begins(number + 1, len(due))
-        for entry in order(due, number, measure.order, measure.seed):
-            if stopping():
-                break
-            begins(entry.cell)
-            over = False
-            while not over:
-                visit, start = entry.next_visit(number, measure), time.monotonic()
-                reply = workers.visit(entry.cell, measure, visit, entry.left_s(measure))
-                over = entry.take_visit(reply, time.monotonic() - start, measure)
-            if entry.failure is None:
-                visited(number, entry.visits[-1])
-                continue
-            pending.remove(entry)
-            yield entry.record(measure)
-    _cut_short(pending, measure)
-    yield from _inspected([entry for entry in pending if entry.visits], measure, workers, begins, stopping)
-
-
-def _inspected(
-    pending: Sequence[CellRounds],
-    measure: Measure,
-    workers: Workers,
-    begins: Callable[[Cell], None],
-    stopping: Callable[[], bool],
-) -> Iterator[Record]:
-    """Records of cells that have had their rounds, if any are wanted, after the pass that times nothing."""
-    timed = "latency" in measure.metrics
-    for entry in pending:
-        # A GPU says how long it was busy, and what it drew.
-        wanted = "memory" in measure.metrics or (timed and not kind_of(entry.cell.device).on_host)
-        if wanted and not entry.interrupted:
-            if not stopping():
-                if not timed:
-                    begins(entry.cell)
-                entry.started_at = entry.started_at or now()
+        for number, due in _rounds(pending, measure, self.stopping):
+            self.workers.begin_round()
+            self.round_begins(number + 1, len(due))
+            for entry in order(due, number, measure.order, measure.seed):
+                if self.stopping():
+                    break
+                self.begins(entry.cell)
                 over = False
                 while not over:
-                    start = time.monotonic()
-                    reply = workers.inspect(entry.cell, measure, entry.left_s(measure))
-                    over = entry.take_inspection(reply, time.monotonic() - start, measure)
-            elif timed:
-                entry.interrupted = True
-            else:
-                return
-        yield entry.record(measure)
+                    visit, start = entry.next_visit(number, measure), time.monotonic()
+                    cell, left_s = entry.timed_as, entry.left_s(measure)
+                    timer = self.workers.timer(cell.allocator)
+                    reply = timer.call("visit", cell, measure, visit, timeout_s=left_s, stage="time")
+                    over = entry.take_visit(reply, time.monotonic() - start, measure)
+                if entry.failure is None:
+                    self.visited(number, entry.visits[-1])
+                    continue
+                pending.remove(entry)
+                yield entry.record(measure)
+        _cut_short(pending, measure)
+        yield from self._inspected([entry for entry in pending if entry.visits])
 
-
-def _refused(
-    pending: list[CellRounds], measure: Measure, workers: Workers, begins: Callable[[Cell], None]
-) -> Iterator[Record]:
-    """Plan the cells; the records of those that cannot be built or are too large, which are left out."""
-    plans = _plans_of([entry.cell for entry in pending], workers, measure.timeout_s)
-    for entry, plan in zip(list(pending), plans, strict=True):
-        entry.plan, entry.status, entry.failure = plan, plan.status, plan.failure
-        if plan.failure is not None:
-            begins(entry.cell)
-            pending.remove(entry)
+    def _inspected(self, pending: Sequence[CellRounds]) -> Iterator[Record]:
+        """Records of cells that have had their rounds, if any are wanted, after the pass that times
+        nothing."""
+        measure = self.measure
+        timed = "latency" in measure.metrics
+        for entry in pending:
+            # A GPU says how long it was busy, and what it drew.
+            wanted = "memory" in measure.metrics or (timed and not kind_of(entry.cell.device).on_host)
+            if wanted and not entry.interrupted:
+                if not self.stopping():
+                    if not timed:
+                        self.begins(entry.cell)
+                    entry.started_at = entry.started_at or now()
+                    over = False
+                    while not over:
+                        start = time.monotonic()
+                        reply = self.workers.inspect(entry.cell, measure, entry.left_s(measure))
+                        over = entry.take_inspection(reply, time.monotonic() - start, measure)
+                elif timed:
+                    entry.interrupted = True
+                else:
+                    return
             yield entry.record(measure)
+
+    def _refused(self, pending: list[CellRounds]) -> Iterator[Record]:
+        """Plan the cells; the records of those that cannot be built or are too large, which are left out."""
+        plans = _plans_of([entry.cell for entry in pending], self.workers, self.measure.timeout_s)
+        for entry, plan in zip(list(pending), plans, strict=True):
+            entry.plan, entry.status, entry.failure = plan, plan.status, plan.failure
+            if plan.failure is not None:
+                self.begins(entry.cell)
+                pending.remove(entry)
+                yield entry.record(self.measure)
 
 
 def _plans_of(cells: Sequence[Cell], workers: Workers, timeout_s: float) -> list[WorkerReply[Plan]]:

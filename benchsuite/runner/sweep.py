@@ -74,12 +74,9 @@ def run_sweep(
         if executor.one_place:
             recorder.keep_untried()
         executor.recover([prepared.cells[position] for position in todo], recorder)
-        executor.run(
-            _groups(prepared, recorder, sized=not executor.one_place),
-            _settings(prepared, ceilings),
-            recorder,
-            stopping,
-        )
+        due = _groups(prepared, recorder, sized=not executor.one_place)
+        for record in executor.run(due, _settings(prepared, ceilings), recorder, stopping):
+            recorder.keep(record)
         if not recorder.session:  # nothing was tried, so no worker has described its machine
             recorder.open_session(prepared.environment)
         wall_s = time.monotonic() - began

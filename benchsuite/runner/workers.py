@@ -8,16 +8,14 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from benchsuite.errors import ExecutorError, WorkerDied
 from benchsuite.measurement.operator_profile import Reading
-from benchsuite.measurement.stopping import Visit
 from benchsuite.plugins import search_path
 from benchsuite.results.cell import Allocator, Cell
-from benchsuite.results.record import Cost, Record
+from benchsuite.results.record import Cost
 from benchsuite.runner.plan import CellPlanner
 from benchsuite.runner.process import ANSWERS, Worker
 from benchsuite.scenario.measure_settings import Measure, Threads
@@ -42,14 +40,14 @@ class Workers:
     """Measure cells one at a time.
 
     Args:
-        inspector: what counts, estimates and profiles; `_timer` is what only times.
+        inspector: what counts, estimates and profiles; `timer` is what only times.
     """
 
     def __init__(self, inspector: Worker | ThisProcess) -> None:
         self._inspector = inspector
         self._planner = CellPlanner(functools.partial(inspector.call, stage="build"))
 
-    def _timer(self, allocator: Allocator) -> Worker | ThisProcess:
+    def timer(self, allocator: Allocator) -> Worker | ThisProcess:
         """What times cells with this allocator, in this round."""
         raise NotImplementedError
 
@@ -72,21 +70,12 @@ class Workers:
 
     def matmul_rate(self, device: str) -> float:
         """Multiply–adds per second of a large fp32 product."""
-        return float(self._timer("retain").call("matmul_rate", device))
+        return float(self.timer("retain").call("matmul_rate", device))
 
     def ceilings(self, device: str, dtypes: Sequence[str], threads: int | None = None) -> dict[str, Any]:
         """Ceilings of a device, measured by what times; see `measurement/ceilings.py`."""
-        ceilings: dict[str, Any] = self._timer("retain").call("ceilings", device, list(dtypes), threads)
+        ceilings: dict[str, Any] = self.timer("retain").call("ceilings", device, list(dtypes), threads)
         return ceilings
-
-    def visit(
-        self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float | None = None
-    ) -> WorkerReply[Record]:
-        """Build a cell and time it in one round."""
-        timer = self._timer(cell.allocator)
-        reply: WorkerReply[Record]
-        reply = timer.call("visit", cell, measure, visit, timeout_s=timeout_s, stage="time")
-        return reply
 
     def inspect(
         self, cell: Cell, measure: Measure, timeout_s: float | None = None
@@ -132,13 +121,15 @@ class InlineWorkers(Workers):
         answers: module whose functions answer.
     """
 
+    _inspector: ThisProcess
+
     def __init__(self, pythonpath: Sequence[str] = (), answers: str = ANSWERS) -> None:
         super().__init__(ThisProcess(answers))
         os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # as a worker has it
         self._sys_path = list(sys.path)
         sys.path[:] = search_path(pythonpath)
 
-    def _timer(self, allocator: Allocator) -> Worker | ThisProcess:
+    def timer(self, allocator: Allocator) -> ThisProcess:
         return self._inspector
 
     def describe(
@@ -185,17 +176,6 @@ class ProcessWorkers(Workers):
         self._inspector.setup = (device, threads, memory_limit)
         return described
 
-    def visit(
-        self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float | None = None
-    ) -> WorkerReply[Record]:
-        timer = self._timer(cell.allocator)
-        reply: WorkerReply[Record]
-        reply = timer.call("visit", cell, measure, visit, timeout_s=timeout_s, stage="time")
-        if reply.status == "oom" and cell.allocator == "retain" and measure.memory_limit is not None:
-            # A heap that is never handed back has gaps, which count against the limit.
-            reply = super().visit(replace(cell, allocator="system"), measure, visit, timeout_s)
-        return reply
-
     def begin_round(self) -> None:
         while self._timers:
             self._timers.popitem()[1].close()
@@ -209,7 +189,7 @@ class ProcessWorkers(Workers):
         self.begin_round()
         self._inspector.close()
 
-    def _timer(self, allocator: Allocator) -> Worker:
+    def timer(self, allocator: Allocator) -> Worker:
         if allocator not in self._timers:
             self._timers[allocator] = self._start(self._inspector.setup)
         return self._timers[allocator]
@@ -245,7 +225,7 @@ class PlanningWorkers(Workers):
     def _elsewhere(self, *arguments: object, **named: object) -> Any:
         raise NotImplementedError("these workers measure nothing; those of their executor do")
 
-    ceilings = visit = inspect = profile = begin_round = another = _elsewhere
+    ceilings = timer = inspect = profile = begin_round = another = _elsewhere
 
     def close(self) -> None:
         self._inspector.close()

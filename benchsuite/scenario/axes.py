@@ -5,20 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, get_args
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    model_validator,
-)
-from pydantic_core import CoreSchema, core_schema
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from benchsuite.results.cell import Call, Layout
 from benchsuite.scenario.entry import Entry
 from benchsuite.scenario.types import (
     AllocatorWord,
+    Before,
     CacheWord,
     CompileWord,
     Device,
@@ -150,39 +143,30 @@ class Backbone(Entry):
         return {**self.params, **varied, **({"mixer": self.mixer} if self.mixer else {})}
 
 
-class _BareWord:
+def _spelled_out(kind: str) -> Before:
     """Lets a bare word stand for an entry without label and parameters; `kind` is what the word names."""
 
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(self._spelled_out, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        return {"anyOf": [{"type": "string"}, handler(schema)]}
-
-    def _spelled_out(self, value: Any) -> Any:
+    def entry(value: Any) -> Any:
         if isinstance(value, str):
             value = {"name": value}
         if not isinstance(value, Mapping):
-            raise wrong_kind(f"a {self.kind}'s name or a mapping with a name")
+            raise wrong_kind(f"a {kind}'s name or a mapping with a name")
         name = value.get("name")
         if "label" in value or not is_label(name):
             return value
         return {**value, "label": name.rpartition(":")[2] or name}
 
+    return Before(entry, lambda schema: {"anyOf": [{"type": "string"}, schema]})
+
 
 class Sweep(Part):
     """The axes; the cells are every combination of their values."""
 
-    mixer: OneOrMore[Annotated[Mixer, _BareWord("mixer")]] | None = Field(
+    mixer: OneOrMore[Annotated[Mixer, _spelled_out("mixer")]] | None = Field(
         default=None,
         description="What is compared: names, or mappings with name, label, params, vary, and call and such.",
     )
-    backbone: OneOrMore[Annotated[Backbone, _BareWord("backbone")]] | None = Field(
+    backbone: OneOrMore[Annotated[Backbone, _spelled_out("backbone")]] | None = Field(
         default=None,
         description="Networks: instead of mixer with `subject: backbone`, else beside it. Names, or mappings "
         "with name, label, params, vary, mixer and how it is called.",

@@ -16,15 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    ValidationError,
-)
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from benchsuite.errors import ScenarioError
 from benchsuite.results.cell import TOLD_APART, Cell
@@ -32,15 +25,17 @@ from benchsuite.results.metrics import METRICS
 from benchsuite.scenario import filters
 from benchsuite.scenario.messages import Parts, problems_of
 from benchsuite.scenario.types import (
+    Before,
+    JsonSchema,
     Label,
     Listed,
-    OneOf,
     OneOrMore,
     Part,
     Ratio,
     Side,
     Text,
     Where,
+    one_of,
     wrong_kind,
 )
 from benchsuite.scenario.yaml_tree import grown
@@ -78,25 +73,19 @@ def _says_something(expectation: Expectation) -> Expectation:
     return expectation
 
 
-class _Sign:
-    """Lets the words "higher" and "lower" stand for a ratio above and below 1."""
+def _spelled_out(value: Any) -> Any:
+    """The words "higher" and "lower" as a ratio above and below 1."""
+    if isinstance(value, Mapping | Expectation):
+        return value
+    if not isinstance(value, str):
+        raise wrong_kind("higher, lower, ratio_above or ratio_below")
+    if value not in _SIGNS:
+        raise PydanticCustomError("word", "unknown word", {"allowed": _ALLOWED})
+    return _SIGNS[value]
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(self._spelled_out, handler(source))
 
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        return {"anyOf": [{"enum": list(_SIGNS)}, handler(schema)]}
-
-    def _spelled_out(self, value: Any) -> Any:
-        if isinstance(value, Mapping | Expectation):
-            return value
-        if not isinstance(value, str):
-            raise wrong_kind("higher, lower, ratio_above or ratio_below")
-        if value not in _SIGNS:
-            raise PydanticCustomError("word", "unknown word", {"allowed": _ALLOWED})
-        return _SIGNS[value]
+def _or_a_sign(schema: JsonSchema) -> JsonSchema:
+    return {"anyOf": [{"enum": list(_SIGNS)}, schema]}
 
 
 class Published(Part):
@@ -132,17 +121,17 @@ class Claim(Part):
     id: Label = Field(description="Short and unique: L2-msa.")
     says: Text = Field(description="The claim in one sentence of our own.")
     source: Text = Field(description="Paper and table, or where it was derived.")
-    metric: Annotated[str, OneOf(tuple(METRICS))] = Field(description="What is compared.")
+    metric: Annotated[str, one_of(tuple(METRICS))] = Field(description="What is compared.")
     subject: Side = Field(description="What the claim is about: a label, or a filter such as mixer=hilo.")
     against: Side = Field(description="What it is compared with: a label, or a filter.")
     where: Where | None = Field(default=None, description="Only in these settings: resolution<=448.")
-    expect: Annotated[Expectation, AfterValidator(_says_something), _Sign()] = Field(
+    expect: Annotated[Expectation, AfterValidator(_says_something), Before(_spelled_out, _or_a_sign)] = Field(
         description="What the claim says of subject / against: higher, lower, or a ratio."
     )
     published: OneOrMore[Annotated[Published, AfterValidator(_has_a_ratio)]] | None = Field(
         default=None, description="The size of the effect as printed, with its conditions."
     )
-    device: Annotated[DeviceClass, OneOf(("cpu", "cuda"))] | None = Field(
+    device: Annotated[DeviceClass, one_of(("cpu", "cuda"))] | None = Field(
         default=None, description="The claim is about this class of devices only."
     )
 

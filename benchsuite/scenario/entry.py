@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_args
 from pydantic import BeforeValidator, Field, model_validator
 
 from benchsuite.results.cell import Call, Layout
-from benchsuite.scenario.types import Label, OneOf, Part, is_whole, wrong_kind
+from benchsuite.scenario.types import Label, Part, is_whole, one_of, wrong_kind
 
 LETTERS = ("B", "H", "W", "N", "C")
 """Sizes that a shape of `inputs` may name: batch; height and width of the grid, or of the images of a
@@ -55,10 +55,10 @@ class Entry(Part):
 
     name: Label
     label: Label = Field(default="", description="Name in tables and figures; the name if absent.")
-    call: Annotated[Call, OneOf(get_args(Call))] | None = Field(
+    call: Annotated[Call, one_of(get_args(Call))] | None = Field(
         default=None, description="Arguments that it is called with; null: found from its signature."
     )
-    layout: Annotated[Layout, OneOf(get_args(Layout))] | None = Field(
+    layout: Annotated[Layout, one_of(get_args(Layout))] | None = Field(
         default=None,
         description="Layout of x: tokens BNC, maps NCHW or NHWC; null: what its class says, or its layers.",
     )

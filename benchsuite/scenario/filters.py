@@ -14,11 +14,11 @@ from __future__ import annotations
 import json
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
-from benchsuite.errors import SelectionError, nearest, suggested
+from benchsuite.errors import SelectionError, UsageError, nearest, suggested
 from benchsuite.results.cell import (
     SWEPT,
     Allocator,
@@ -86,6 +86,9 @@ class Term:
     axis: str
     operator: str
     values: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.axis}{self.operator}{','.join(self.values)}"
 
     def matches(self, cell: Cell) -> bool:
         """True if the condition holds for the cell."""
@@ -155,6 +158,19 @@ def parse(text: str) -> Selection:
     if wrong:
         raise SelectionError("\n".join(str(mistake) for mistake in wrong))
     return Selection(text, terms)
+
+
+def leaves_none(selection: Selection, cells: Collection[Cell]) -> UsageError:
+    """The error of a `--filter` that leaves none of these cells; of a term that none meets, what there is."""
+    lines = [f"--filter {selection.text!r} leaves no cell of {len(cells)}"]
+    for term in selection.terms:
+        if any(term.matches(cell) for cell in cells):
+            continue
+        there = tuple(dict.fromkeys(word for cell in cells if (word := _word(cell, term.axis))))
+        names = {*there, *(cell.target for cell in cells)} if term.axis == "mixer" else ()
+        near = nearest(term.values[0], names)
+        lines.append(f"  {Mistake(f'no cell has {term}', near, there)}")
+    return UsageError("\n".join(lines))
 
 
 def is_filter(text: str) -> bool:
@@ -244,6 +260,17 @@ def _mistake_of_word(axis: str, value: str, chunk: str) -> Mistake | None:
     if axis == "cell" and not _CELL.fullmatch(value):
         return Mistake(f'"{value}" is no id of a cell in "{chunk}"; records and reports print them')
     return None
+
+
+def _word(cell: Cell, axis: str) -> str:
+    """What a filter calls the cell's value of an axis; empty where a list of them would help nobody."""
+    if axis == "cell" or axis.startswith("params."):
+        return ""
+    if axis == "resolution":
+        height, width = cell.resolution
+        return str(height) if height == width else f"{height}x{width}"
+    value = cell.name if axis == "mixer" else getattr(cell, axis)
+    return "" if value is None else str(value)
 
 
 def _size(text: str) -> tuple[int, int]:

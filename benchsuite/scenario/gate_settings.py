@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field, WithJsonSchema
+from pydantic import Field
 
 from benchsuite.scenario.types import (
     Count,
     Limit,
-    OneOf,
     Part,
     Positive,
     Seconds,
     is_number,
     is_whole,
     must_be,
+    one_of,
 )
 
 ExactPolicy = Literal["increase", "any", "ignore"]
@@ -23,17 +23,20 @@ EXACT_POLICIES: tuple[ExactPolicy, ...] = get_args(ExactPolicy)
 MissingPolicy = Literal["fail", "any", "warn"]
 MISSING_POLICIES: tuple[MissingPolicy, ...] = get_args(MissingPolicy)
 
-_SHARE = must_be("a share between 0 and 1", lambda v: is_number(v) and 0 < v < 1)
 _Share = Annotated[
-    float, _SHARE, WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1})
+    float,
+    must_be(
+        "a share between 0 and 1",
+        lambda v: is_number(v) and 0 < v < 1,
+        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+    ),
 ]
 _Enough = Annotated[
     int,
-    must_be("a whole number, 2 or more", lambda v: is_whole(v) and v >= 2),
-    WithJsonSchema({"type": "integer", "minimum": 2}),
+    must_be("a whole number, 2 or more", lambda v: is_whole(v) and v >= 2, {"type": "integer", "minimum": 2}),
 ]
-_ExactWord = Annotated[ExactPolicy, OneOf(EXACT_POLICIES)]
-_MissingWord = Annotated[MissingPolicy, OneOf(MISSING_POLICIES)]
+_ExactWord = Annotated[ExactPolicy, one_of(EXACT_POLICIES)]
+_MissingWord = Annotated[MissingPolicy, one_of(MISSING_POLICIES)]
 
 
 class Gate(Part):

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchsuite.errors import Problem, ScenarioError, UsageError, did_you_mean
+from benchsuite.errors import DOCUMENT, Problem, ScenarioError, UsageError, did_you_mean, suggested
+from benchsuite.io import nearest_file
 
 if TYPE_CHECKING:
     from benchsuite.scenario.model import Scenario
@@ -34,7 +35,7 @@ def resolve(reference: str) -> Path:
     scenarios = shipped()
     if reference in scenarios:
         return scenarios[reference]
-    hint = did_you_mean(path.stem, scenarios)
+    hint = suggested(nearest_file(path)) or did_you_mean(path.stem, scenarios)
     raise UsageError(
         f'no file and no shipped scenario is called "{reference}"{hint}\n'
         f"  shipped: {', '.join(scenarios) or 'none'}"
@@ -94,7 +95,7 @@ def load(
     from benchsuite.scenario.yaml_tree import grown
 
     if isinstance(source, Mapping):
-        root = grown(source, "the scenario")
+        root = grown(source, DOCUMENT)
         checked = check_tree(root, known, profiles=profiles, overrides=overrides)
     else:
         checked = check(read(source), str(source), known, profiles=profiles, overrides=overrides)

@@ -16,13 +16,13 @@ from benchsuite.scenario.types import (
     Flag,
     Limit,
     MeasureThreads,
-    OneOf,
     OneOrMore,
     Part,
     Positive,
     PositiveOrNone,
     Precision,
     Seconds,
+    one_of,
 )
 from benchsuite.stats.evidence import LEAST_ROUNDS
 
@@ -35,9 +35,9 @@ RULES: tuple[Rule, ...] = ("interval", "entropy", "fixed")
 Order = Literal["shuffled", "abba", "sequential"]
 ORDERS: tuple[Order, ...] = ("shuffled", "abba", "sequential")
 
-_MetricWord = Annotated[MetricGroup, OneOf(METRIC_GROUPS)]
-_RuleWord = Annotated[Rule, OneOf(RULES)]
-_OrderWord = Annotated[Order, OneOf(ORDERS)]
+_MetricWord = Annotated[MetricGroup, one_of(METRIC_GROUPS)]
+_RuleWord = Annotated[Rule, one_of(RULES)]
+_OrderWord = Annotated[Order, one_of(ORDERS)]
 
 
 class Measure(Part):

@@ -26,18 +26,18 @@ from benchsuite.scenario.types import (
     Label,
     Listed,
     Name,
-    OneOf,
     OneOrMore,
     Part,
     Text,
     Where,
+    one_of,
 )
 from benchsuite.scenario.yaml_tree import grown
 
 Section = Literal["scatter", "scaling", "kernels", "memory", "training", "table"]
 SECTIONS: tuple[Section, ...] = ("scatter", "scaling", "kernels", "memory", "training", "table")
 
-_SectionWord = Annotated[Section, OneOf(SECTIONS)]
+_SectionWord = Annotated[Section, one_of(SECTIONS)]
 
 
 class Exclude(Part):
@@ -76,7 +76,7 @@ class Document(Part):
     question: Text | None = Field(
         default=None, description="What the scenario is to find out; shown in the report."
     )
-    subject: Annotated[Subject, OneOf(SUBJECTS)] = Field(default="mixer", description="What is measured.")
+    subject: Annotated[Subject, one_of(SUBJECTS)] = Field(default="mixer", description="What is measured.")
     sweep: Sweep = Field(description="The axes; every combination of their values is a cell.")
     include: Listed[Include] = Field(default=(), description="Cells beside the sweep's.")
     exclude: Listed[Exclude] = Field(default=(), description="Cells that are not measured, with a reason.")

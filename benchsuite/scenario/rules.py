@@ -101,51 +101,41 @@ def _repeated_labels(document: Document, root: Node) -> Iterator[Problem]:
 def _samples(document: Document, root: Node) -> Iterator[Problem]:
     least, most = document.measure.min_samples, document.measure.max_samples
     if least > most:
-        key = "max_samples" if root.at(("measure", "max_samples")) else "min_samples"
-        node, _ = root.deepest(("measure", key))
+        node = _said(root, "measure", "max_samples", "min_samples")
         yield problem_at(node, f"max_samples {most} is less than min_samples {least}")
+
+
+def _said(root: Node, section: str, *keys: str) -> Node:
+    """Node of the first of these keys that a section has; where it has none, that of the last, or above."""
+    key = next((key for key in keys if root.at((section, key))), keys[-1])
+    return root.deepest((section, key))[0]
 
 
 def _budgets(document: Document, root: Node) -> Iterator[Problem]:
     """Budgets that leave nothing to measure, and threads said twice."""
     measure = document.measure
-    if measure.max_s < measure.warmup_s:
-        key = "max_s" if root.at(("measure", "max_s")) else "warmup_s"
-        node, _ = root.deepest(("measure", key))
-        yield problem_at(
-            node,
-            f"max_s {measure.max_s:g} is less than warmup_s {measure.warmup_s:g}, the warm-up alone; "
-            "set warmup_s too",
-        )
-    if document.gate.max_s < document.gate.warmup_s:
-        key = "max_s" if root.at(("gate", "max_s")) else "warmup_s"
-        node, _ = root.deepest(("gate", key))
-        least = document.gate.warmup_s
-        yield problem_at(
-            node,
-            f"max_s {document.gate.max_s:g} is less than warmup_s {least:g}, the warm-up alone; "
-            "set warmup_s too",
-        )
+    for name, part in (("measure", measure), ("gate", document.gate)):
+        if part.max_s < part.warmup_s:
+            yield problem_at(
+                _said(root, name, "max_s", "warmup_s"),
+                f"max_s {part.max_s:g} is less than warmup_s {part.warmup_s:g}, the warm-up alone; "
+                "set warmup_s too",
+            )
     if measure.timeout_s < measure.warmup_s:
-        node, _ = root.deepest(("measure", "timeout_s"))
-        yield problem_at(node, f"timeout_s {measure.timeout_s:g} is less than warmup_s {measure.warmup_s:g}")
-    if measure.threads is not None and document.sweep.threads != (None,):
-        node, _ = root.deepest(("measure", "threads"))
-        yield problem_at(node, "threads is an axis of the sweep already; say it in one of the two places")
-    if measure.allocator is not None and document.sweep.allocator != (None,):
-        node, _ = root.deepest(("measure", "allocator"))
-        yield problem_at(node, "allocator is an axis of the sweep already; say it in one of the two places")
+        message = f"timeout_s {measure.timeout_s:g} is less than warmup_s {measure.warmup_s:g}"
+        yield problem_at(_said(root, "measure", "timeout_s"), message)
+    for axis in ("threads", "allocator"):
+        if getattr(measure, axis) is not None and getattr(document.sweep, axis) != (None,):
+            message = f"{axis} is an axis of the sweep already; say it in one of the two places"
+            yield problem_at(_said(root, "measure", axis), message)
     if isinstance(measure.precision, float) and measure.rounds < LEAST_ROUNDS:
-        key = "rounds" if root.at(("measure", "rounds")) else "precision"
-        node, _ = root.deepest(("measure", key))
         yield problem_at(
-            node,
+            _said(root, "measure", "rounds", "precision"),
             f"precision {measure.precision:g} is that of an interval between rounds, which needs at least "
             f"{LEAST_ROUNDS}, not {measure.rounds}; leave precision out, or ask for more rounds",
         )
     if measure.max_rounds is not None and measure.max_rounds < measure.rounds:
-        key = "max_rounds" if root.at(("measure", "max_rounds")) else "rounds"
-        node, _ = root.deepest(("measure", key))
+        node = _said(root, "measure", "max_rounds", "rounds")
         yield problem_at(node, f"max_rounds {measure.max_rounds} is less than rounds {measure.rounds}")
 
 

@@ -25,17 +25,12 @@ def json_schema(known: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     for part in (schema, *definitions.values()):
         part["description"] = part["description"].partition("\n\n")[0]  # the rest is for readers of the code
     names = {"anyOf": [{"enum": list(known)}, {"type": "string", "pattern": ":"}]}
-    mixer = definitions["Mixer"]
-    mixer["properties"]["name"] = {**mixer["properties"]["name"], **names}
-    del mixer["properties"]["label"]["default"]  # it is made from the name
-    mixer["allOf"] = _parameters(known, ("dim", "kernel"))
+    _limit(definitions["Mixer"], names, _parameters(known, ("dim", "kernel")))
     definitions["MixerName"] = {**names, "description": "A mixer of benchsuite, or package.module:Class."}
     backbones = named(known, "backbone")
     networks = {"anyOf": [{"enum": list(backbones)}, {"type": "string", "pattern": ":"}]}
     backbone = definitions["Backbone"]
-    backbone["properties"]["name"] = {**backbone["properties"]["name"], **networks}
-    del backbone["properties"]["label"]["default"]
-    backbone["allOf"] = _parameters(backbones, ())
+    _limit(backbone, networks, _parameters(backbones, ()))
     definitions["BackboneName"] = {**networks, "description": backbone["properties"]["name"]["description"]}
     axes = definitions["Sweep"]["properties"]
     for axis, word in (("mixer", "MixerName"), ("backbone", "BackboneName")):
@@ -62,6 +57,13 @@ def json_schema(known: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         "additionalProperties": {"$ref": "#/$defs/Profile"},
     }
     return {"$schema": DIALECT, "title": "benchsuite scenario", **schema}
+
+
+def _limit(entry: dict[str, Any], names: Mapping[str, Any], rules: list[dict[str, Any]]) -> None:
+    """What an entry of the sweep may be called, and what it takes then; its label is made from the name."""
+    entry["properties"]["name"] |= names
+    del entry["properties"]["label"]["default"]
+    entry["allOf"] = rules
 
 
 def _parameters(known: Mapping[str, Sequence[str]], axes: Sequence[str]) -> list[dict[str, Any]]:

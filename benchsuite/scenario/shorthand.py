@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -114,6 +115,12 @@ MEASURE: Mapping[str, Any] = {
 """Settings of measuring: as the shipped scenarios do on a CPU, a second a cell."""
 
 
+_OPTIONS = {"num_heads": "heads"}
+"""Axis → its option, where it is called otherwise."""
+_AXIS = re.compile(r"sweep\.(?!mixer|backbone)(\w+)(?:\[\d+\])*")
+_VARIED = re.compile(r"sweep\.(mixer|backbone)\[(\d+)\]\.vary\.(.+?)(?:\[\d+\])*")
+
+
 @dataclass(frozen=True, slots=True)
 class ShellLine:
     """Words of a shell line that measures some mixers or networks.
@@ -159,6 +166,15 @@ def scenario(line: ShellLine, mixers: Collection[str], backbones: Collection[str
         "sweep": {**lists, **axes},
         "measure": dict(MEASURE),
     }
+
+
+def option(path: str, document: Mapping[str, Any]) -> str | None:
+    """The words of a shell line that a path of its scenario came from: "--params hilo.alpha", "--batch"."""
+    if varied := _VARIED.fullmatch(path):
+        entry = document["sweep"][varied[1]][int(varied[2])]
+        return f"--params {entry['name']}.{varied[3]}"
+    axis = _AXIS.fullmatch(path)
+    return f"--{_OPTIONS.get(axis[1], axis[1])}" if axis else None
 
 
 def to_yaml(document: Mapping[str, Any]) -> str:

@@ -18,7 +18,6 @@ from pydantic import (
     ConfigDict,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
-    WithJsonSchema,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -36,6 +35,7 @@ from benchsuite.results.record import STATUSES
 from benchsuite.scenario import filters
 
 T = TypeVar("T")
+JsonSchema = dict[str, Any]
 
 _SIZE_UNITS = {"B": 1, "kB": 1000, "KiB": 1 << 10, "MB": 10**6, "MiB": 1 << 20, "GB": 10**9, "GiB": 1 << 30}
 _SIZE = re.compile(rf"(\d+\.?\d*)\s*({'|'.join(_SIZE_UNITS)})")
@@ -53,7 +53,27 @@ def wrong_kind(what: str, at: str | None = None) -> PydanticCustomError:
     return PydanticCustomError("kind", "must be {what}", {"what": what, "below": (at,) if at else ()})
 
 
-def must_be(what: str, holds: Callable[[Any], bool]) -> BeforeValidator:
+class Before:
+    """Checks a value, or spells it out, before pydantic reads it.
+
+    Args:
+        check: gives what pydantic is to read; raises as above.
+        schema: the JSON Schema of what is taken, or what makes it of that of the value.
+    """
+
+    def __init__(
+        self, check: Callable[[Any], Any], schema: JsonSchema | Callable[[JsonSchema], JsonSchema]
+    ) -> None:
+        self._check, self._schema = check, schema
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
+        return self._schema(handler(schema)) if callable(self._schema) else dict(self._schema)
+
+
+def must_be(what: str, holds: Callable[[Any], bool], schema: JsonSchema) -> Before:
     """Accept exactly the values for which `holds`."""
 
     def check(value: Any) -> Any:
@@ -61,27 +81,18 @@ def must_be(what: str, holds: Callable[[Any], bool]) -> BeforeValidator:
             raise wrong_kind(what)
         return value
 
-    return BeforeValidator(check)
+    return Before(check, schema)
 
 
-class OneOf:
-    """One of some words."""
+def one_of(words: tuple[str, ...]) -> Before:
+    """Accept one of some words."""
 
-    def __init__(self, words: tuple[str, ...]) -> None:
-        self.words = words
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(self._word, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        return {"enum": list(self.words)}
-
-    def _word(self, value: Any) -> Any:
-        if value not in self.words:
-            raise PydanticCustomError("word", "unknown word", {"allowed": self.words})
+    def check(value: Any) -> Any:
+        if value not in words:
+            raise PydanticCustomError("word", "unknown word", {"allowed": words})
         return value
+
+    return Before(check, {"enum": list(words)})
 
 
 def is_whole(value: Any) -> bool:
@@ -139,144 +150,135 @@ Name = Annotated[
     must_be(
         "lower-case letters, digits, - and _",
         lambda v: isinstance(v, str) and re.fullmatch(r"[a-z0-9_-]+", v) is not None,
+        {"type": "string", "pattern": "^[a-z0-9_-]+$"},
     ),
-    WithJsonSchema({"type": "string", "pattern": "^[a-z0-9_-]+$"}),
 ]
 Text = Annotated[
     str,
-    must_be("text", lambda v: isinstance(v, str) and v.strip() != ""),
-    WithJsonSchema({"type": "string", "minLength": 1}),
+    must_be("text", lambda v: isinstance(v, str) and v.strip() != "", {"type": "string", "minLength": 1}),
 ]
 Label = Annotated[
     str,
-    must_be("one line of text without double quotes", is_label),
-    WithJsonSchema({"type": "string", "pattern": '^[^"\\n]+$'}),
+    must_be("one line of text without double quotes", is_label, {"type": "string", "pattern": '^[^"\\n]+$'}),
 ]
 Positive = Annotated[
     int,
-    must_be("a positive whole number", lambda v: is_whole(v) and v > 0),
-    WithJsonSchema({"type": "integer", "minimum": 1}),
+    must_be("a positive whole number", lambda v: is_whole(v) and v > 0, {"type": "integer", "minimum": 1}),
 ]
 Count = Annotated[
     int,
-    must_be("a whole number, 0 or more", lambda v: is_whole(v) and v >= 0),
-    WithJsonSchema({"type": "integer", "minimum": 0}),
+    must_be("a whole number, 0 or more", lambda v: is_whole(v) and v >= 0, {"type": "integer", "minimum": 0}),
 ]
 Seconds = Annotated[
     float,
-    must_be("a number of seconds, 0 or more", lambda v: is_number(v) and v >= 0),
-    WithJsonSchema({"type": "number", "minimum": 0}),
+    must_be(
+        "a number of seconds, 0 or more", lambda v: is_number(v) and v >= 0, {"type": "number", "minimum": 0}
+    ),
 ]
 Limit = Annotated[
     float,
-    must_be("a positive number of seconds", lambda v: is_number(v) and v > 0),
-    WithJsonSchema({"type": "number", "exclusiveMinimum": 0}),
+    must_be(
+        "a positive number of seconds",
+        lambda v: is_number(v) and v > 0,
+        {"type": "number", "exclusiveMinimum": 0},
+    ),
 ]
 Precision = Annotated[
     float | Literal["auto"] | None,
     must_be(
         "a share between 0 and 1, auto or null",
         lambda v: v is None or v == "auto" or (is_number(v) and 0 < v < 1),
-    ),
-    WithJsonSchema(
         {
             "anyOf": [
                 {"type": ["number", "null"], "exclusiveMinimum": 0, "exclusiveMaximum": 1},
                 {"const": "auto"},
             ]
-        }
+        },
     ),
 ]
-Flag = Annotated[
-    bool, must_be("true or false", lambda v: isinstance(v, bool)), WithJsonSchema({"type": "boolean"})
-]
+Flag = Annotated[bool, must_be("true or false", lambda v: isinstance(v, bool), {"type": "boolean"})]
 EnergyWord = Annotated[
     Literal["auto", False],
-    must_be("auto or false", lambda v: v is False or v == "auto"),
-    WithJsonSchema({"enum": ["auto", False]}),
+    must_be("auto or false", lambda v: v is False or v == "auto", {"enum": ["auto", False]}),
 ]
 Bytes = Annotated[
     int | None,
-    BeforeValidator(_bytes),
-    WithJsonSchema({"anyOf": [{"type": ["integer", "null"], "minimum": 1}, {"type": "string"}]}),
+    Before(_bytes, {"anyOf": [{"type": ["integer", "null"], "minimum": 1}, {"type": "string"}]}),
 ]
 """A number of bytes, written as one or as 512MiB, 8GiB, 16GB."""
 PositiveOrNone = Annotated[
     int | None,
-    must_be("a positive whole number, or null", lambda v: v is None or (is_whole(v) and v > 0)),
-    WithJsonSchema({"type": ["integer", "null"], "minimum": 1}),
+    must_be(
+        "a positive whole number, or null",
+        lambda v: v is None or (is_whole(v) and v > 0),
+        {"type": ["integer", "null"], "minimum": 1},
+    ),
 ]
 MeasureThreads = Annotated[
     int | Literal["all"] | None,
-    must_be("a positive whole number, all or null", lambda v: v in (None, "all") or (is_whole(v) and v > 0)),
-    WithJsonSchema({"anyOf": [{"type": ["integer", "null"], "minimum": 1}, {"const": "all"}]}),
+    must_be(
+        "a positive whole number, all or null",
+        lambda v: v in (None, "all") or (is_whole(v) and v > 0),
+        {"anyOf": [{"type": ["integer", "null"], "minimum": 1}, {"const": "all"}]},
+    ),
 ]
-AllocatorWord = Annotated[Allocator, OneOf(get_args(Allocator))]
+AllocatorWord = Annotated[Allocator, one_of(get_args(Allocator))]
 Resolution = Annotated[
     tuple[int, int],
     BeforeValidator(lambda v: (v, v) if isinstance(v, int) else tuple(v)),
-    must_be("a side or [height, width] in pixels", _is_resolution),  # the last of these runs first
-    WithJsonSchema(
+    must_be(  # the last of these runs first
+        "a side or [height, width] in pixels",
+        _is_resolution,
         {
             "anyOf": [
                 {"type": "integer", "minimum": 1},
                 {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 2, "maxItems": 2},
             ]
-        }
+        },
     ),
 ]
-DTypeWord = Annotated[DType, OneOf(get_args(DType))]
-ModeWord = Annotated[Mode, OneOf(get_args(Mode))]
-KernelWord = Annotated[Kernel | Literal["auto"], OneOf((*get_args(Kernel), "auto"))]
-MemoryFormatWord = Annotated[MemoryFormat, OneOf(get_args(MemoryFormat))]
-CompileWord = Annotated[Compile, OneOf(get_args(Compile))]
-CacheWord = Annotated[Cache, OneOf(get_args(Cache))]
-ProtocolWord = Annotated[Protocol, OneOf(get_args(Protocol))]
+DTypeWord = Annotated[DType, one_of(get_args(DType))]
+ModeWord = Annotated[Mode, one_of(get_args(Mode))]
+KernelWord = Annotated[Kernel | Literal["auto"], one_of((*get_args(Kernel), "auto"))]
+MemoryFormatWord = Annotated[MemoryFormat, one_of(get_args(MemoryFormat))]
+CompileWord = Annotated[Compile, one_of(get_args(Compile))]
+CacheWord = Annotated[Cache, one_of(get_args(Cache))]
+ProtocolWord = Annotated[Protocol, one_of(get_args(Protocol))]
 Device = Annotated[
     str,
-    must_be("auto, cpu, cuda or cuda:N", _is_device),
-    WithJsonSchema({"type": "string", "pattern": "^(auto|cpu|cuda(:[0-9]+)?)$"}),
+    must_be(
+        "auto, cpu, cuda or cuda:N", _is_device, {"type": "string", "pattern": "^(auto|cpu|cuda(:[0-9]+)?)$"}
+    ),
 ]
 FAILURES = tuple(status for status in STATUSES if status not in ("ok", "skipped"))
-FailureWord = Annotated[str, OneOf(FAILURES)]
-Where = Annotated[str, BeforeValidator(_where), WithJsonSchema({"type": "string", "minLength": 1})]
-Side = Annotated[str, BeforeValidator(_side), WithJsonSchema({"type": "string", "minLength": 1})]
+FailureWord = Annotated[str, one_of(FAILURES)]
+Where = Annotated[str, Before(_where, {"type": "string", "minLength": 1})]
+Side = Annotated[str, Before(_side, {"type": "string", "minLength": 1})]
 """The cells on one side of a comparison: a label, or a filter; `filters.side` reads it."""
 Ratio = Annotated[
     float,
-    must_be("a positive number", lambda v: is_number(v) and v > 0),
-    WithJsonSchema({"type": "number", "exclusiveMinimum": 0}),
+    must_be("a positive number", lambda v: is_number(v) and v > 0, {"type": "number", "exclusiveMinimum": 0}),
 ]
 
 
-class _List:
-    """A list that must not be empty; with `single`, one bare value counts as a list of one."""
-
-    def __init__(self, *, single: bool) -> None:
-        self.single = single
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(self._listed, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        array = {**handler(schema)}
-        if not self.single:
-            return array
-        return {"anyOf": [array["items"], {**array, "minItems": 1}]}
-
-    def _listed(self, value: Any) -> Any:
-        if isinstance(value, list | tuple):
-            if self.single and not value:
-                raise wrong_kind("one value or a list of at least one")
-            return value
-        if not self.single:
-            raise wrong_kind("a list")
+def _one_or_more(value: Any) -> Any:
+    if not isinstance(value, list | tuple):
         return [value]
+    if not value:
+        raise wrong_kind("one value or a list of at least one")
+    return value
 
 
-OneOrMore = Annotated[tuple[T, ...], _List(single=True)]
+def _listed(value: Any) -> Any:
+    if not isinstance(value, list | tuple):
+        raise wrong_kind("a list")
+    return value
+
+
+OneOrMore = Annotated[
+    tuple[T, ...],
+    Before(_one_or_more, lambda array: {"anyOf": [array["items"], {**array, "minItems": 1}]}),
+]
 """A value, or a list of at least one. In a model it is always a tuple."""
-Listed = Annotated[tuple[T, ...], _List(single=False)]
+Listed = Annotated[tuple[T, ...], Before(_listed, dict)]
 """A list, which may be empty. In a model it is a tuple."""

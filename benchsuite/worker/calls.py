@@ -28,15 +28,14 @@ from benchsuite.results.record import Cost, Failure, Record
 from benchsuite.scenario.measure_settings import Measure, Threads
 from benchsuite.scenario.subjects import TIMM
 from benchsuite.worker.build import backbone_builder, build, mixer_class
-from benchsuite.worker.cost import MemoryEstimate, NotCounted, cost_of, memory_of
-from benchsuite.worker.failures import Attempt, failure_of
+from benchsuite.worker.failures import Attempt, NotCounted, failure_of
 from benchsuite.worker.forward import NotATensor, how_called
 from benchsuite.worker.inspection import inspect, profile
 from benchsuite.worker.plan_cache import kept
 from benchsuite.worker.stage_calls import how_stages_called
 from benchsuite.worker.timer import Timer
 from benchsuite.worker.timm import other_windows
-from benchsuite.worker.worker_reply import Inspection, Plan, WorkerReply
+from benchsuite.worker.worker_reply import Inspection, MemoryEstimate, Plan, WorkerReply
 
 FREE_SHARE = 0.95
 """Of a GPU's free memory that a cell may need to be tried: the process that times needs some for itself."""
@@ -98,10 +97,16 @@ def count(cell: Cell) -> WorkerReply[Cost]:
     Raises:
         UsageError: the subject does not take the arguments that the cell gives.
     """
+
+    def counted() -> Cost:
+        from benchsuite.worker.cost import cost_of  # with the counter, which a process that times needs not
+
+        return cost_of(cell)
+
     not_counted = None
     with Attempt[Cost]("build", cell) as attempt:
         try:
-            attempt.value = kept(Cost, cell, lambda: cost_of(cell))
+            attempt.value = kept(Cost, cell, counted)
         except NotCounted as error:
             not_counted = Failure(stage="count", kind=type(error).__name__, message=str(error))
     reply = attempt.reply()
@@ -126,8 +131,14 @@ def estimate(cell: Cell, cost: WorkerReply[Cost]) -> WorkerReply[Plan]:
     Raises:
         UsageError: there is nothing to train in a training step.
     """
+
+    def estimated() -> MemoryEstimate:
+        from benchsuite.worker.cost import memory_of
+
+        return memory_of(cell)
+
     with Attempt[MemoryEstimate]("build", cell) as attempt:
-        attempt.value = kept(MemoryEstimate, cell, lambda: memory_of(cell))
+        attempt.value = kept(MemoryEstimate, cell, estimated)
     reply = attempt.reply()
     if reply.value is None:
         return WorkerReply(status=reply.status, failure=reply.failure, poisoned=reply.poisoned)

@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -22,19 +22,16 @@ from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Cost
 from benchsuite.scenario.subjects import OBJECT
 from benchsuite.worker.build import Subject, backbone_builder, build, mixer_class
-from benchsuite.worker.failures import is_out_of_memory, is_refusal
+from benchsuite.worker.failures import NotCounted, is_out_of_memory, is_refusal
 from benchsuite.worker.forward import NotATensor, output_of
 from benchsuite.worker.steps import steps_of
+from benchsuite.worker.worker_reply import MemoryEstimate
 
 MOST_BYTES = 2 << 30
 """What counting on real tensors may allocate; where the system can hold a process to it, which Linux can."""
 MOST_S = 30.0
 """Seconds that counting on real tensors may take."""
 _MESSAGE = 200
-
-
-class NotCounted(Exception):  # noqa: N818  no fault of the cell, which may be measured all the same
-    """The cell cannot be counted, on "meta" or on real tensors; says why."""
 
 
 def cost_of(cell: Cell) -> Cost:
@@ -148,20 +145,6 @@ def _private_bytes() -> int | None:
     except (OSError, UnicodeDecodeError):
         return None
     return int(found[1]) * 1024 if found else None
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryEstimate:
-    """Memory of a cell, estimated before it runs.
-
-    Attributes:
-        peak_bytes: None if it cannot be told, for a reason.
-        weights_bytes: parameters and buffers; 0 if they cannot be told either.
-    """
-
-    peak_bytes: int | None
-    weights_bytes: int = 0
-    reason: str = ""
 
 
 def memory_of(cell: Cell) -> MemoryEstimate:

@@ -29,6 +29,10 @@ _RAISE = opcode.opmap["RAISE_VARARGS"]
 _OURS = ("benchsuite.mixers", "benchsuite.backbones", "benchsuite.worker.timm")
 
 
+class NotCounted(Exception):  # noqa: N818  no fault of the cell, which may be measured all the same
+    """A cell cannot be counted, on "meta" or on real tensors; says why."""
+
+
 class Attempt(Generic[T]):
     """Work on a cell, as the body of a `with`: whatever it raises is the reply, but for mistakes in the
     scenario.

@@ -112,13 +112,17 @@ class ModuleCall:
             raise UsageError(f"module: the function makes a {type(made).__name__}, not a torch.nn.Module")
         return made
 
-    def require_taken(self, module: nn.Module) -> None:
-        """Raise UsageError if the module's `forward` has not the parameters that these inputs are for."""
+    def require_taken(self, module: nn.Module, argument: str = "inputs") -> None:
+        """Raise UsageError if the module's `forward` has not the parameters that these inputs are for.
+
+        Args:
+            argument: where a caller gave the inputs, for the message.
+        """
         named = dict(zip(self.names, self.values, strict=True)) if self.names else {}
         if why := _misfit(module.forward, *(() if named else self.values), **named):
             raise UsageError(
-                f"inputs: {type(module).__name__} does not take them ({why}); give a tuple of all positional "
-                "arguments, such as (x, (14, 14)), or a mapping of keyword arguments"
+                f"{argument}: {type(module).__name__} does not take them ({why}); give a tuple of all "
+                "positional arguments, such as (x, (14, 14)), or a mapping of keyword arguments"
             )
 
     def positional(self, module: nn.Module) -> nn.Module:

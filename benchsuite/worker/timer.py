@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -56,33 +58,29 @@ class Timer:
             Unsupported: it has no such kernel, dtype or size here.
             Exception: whatever the cell itself raises, out of memory among it.
         """
-        began = time.perf_counter()
-        if cell.allocator == "retain" and kind_of(cell.device).on_host and self._allocator != "retain":
-            self._allocator = allocator.retain(limited=self.limited)
-        torch.set_num_threads(cell.threads or self.threads)
-        try:
-            with precision_of(cell.dtype, cell.device):
-                device, sampling = open_device(cell.device), PROTOCOLS[cell.protocol]
-                setup = _setup(cell, measure, visit, sampling)
-                build_s = time.perf_counter() - began
-                plan = _plan(cell, measure, visit, setup)
-                mark = setup.watch.mark() if setup.watch else 0
-                state = self._state_of(cell.device)
-                before = state.snapshot()
-                timing = sampling.sample(setup.steps.whole, device, plan)
-                # Read while it is at work, and not at rest.
-                keep_at_work(setup.steps.whole, device, quantile(timing.samples_s, 0.5))
-                after = state.snapshot()
-                device.synchronize()
-                if setup.watch:
-                    setup.watch.require_unchanged(mark)
-                compared, compilation = setup.compared, setup.compilation
-                if cell.protocol in _UNTOUCHED:
-                    del setup, plan
-                    subject = build(cell, cell.device, seed=measure.seed)  # as it was before it was timed
-                    compared = first_compared(cell, subject, measure, gradients=sampling.gradients)
-        finally:
-            torch.set_num_threads(self.threads)
+        began = time.monotonic()
+        with self._as_asked(cell), precision_of(cell.dtype, cell.device):
+            device, sampling = open_device(cell.device), PROTOCOLS[cell.protocol]
+            setup = _setup(cell, measure, visit, sampling)
+            build_s = time.monotonic() - began
+            plan = _plan(cell, measure, visit, setup)
+            mark = setup.watch.mark() if setup.watch else 0
+            state = self._state_of(cell.device)
+            before = state.snapshot()
+            warm_up = plan.warm_up.share(visit.rounds)
+            warmed = sampling.warm(plan.warming(setup.steps.whole), device, warm_up)
+            timing = sampling.sample(setup.steps.whole, device, plan, warmed)
+            # Read while it is at work, and not at rest.
+            keep_at_work(setup.steps.whole, device, quantile(timing.samples_s, 0.5))
+            after = state.snapshot()
+            device.synchronize()
+            if setup.watch:
+                setup.watch.require_unchanged(mark)
+            compared, compilation = setup.compared, setup.compilation
+            if cell.protocol in _UNTOUCHED:
+                del setup, plan
+                subject = build(cell, cell.device, seed=measure.seed)  # as it was before it was timed
+                compared = first_compared(cell, subject, measure, gradients=sampling.gradients)
         return Record(
             id=cell.id,
             cell=cell,
@@ -93,9 +91,20 @@ class Timer:
             compilation=compilation,
             conditions=Conditions(before=before, after=after),
             started_at="",
-            seconds=time.perf_counter() - began,
+            seconds=time.monotonic() - began,
             spent=Spent(build_s=build_s),
         )
+
+    @contextmanager
+    def _as_asked(self, cell: Cell) -> Iterator[None]:
+        """Within, the process has the threads of a cell; from now on memory is retained, if the cell asks."""
+        if cell.allocator == "retain" and kind_of(cell.device).on_host and self._allocator != "retain":
+            self._allocator = allocator.retain(limited=self.limited)
+        torch.set_num_threads(cell.threads or self.threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(self.threads)
 
     def _state_of(self, device: str) -> StateReader:
         """Reads the state of the machine that this device is in."""

@@ -41,6 +41,20 @@ class WorkerReply(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryEstimate:
+    """Memory of a cell, estimated before it runs.
+
+    Attributes:
+        peak_bytes: None if it cannot be told, for a reason.
+        weights_bytes: parameters and buffers; 0 if they cannot be told either.
+    """
+
+    peak_bytes: int | None
+    weights_bytes: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Cost and memory of a cell, known before it runs.
 

@@ -51,9 +51,6 @@ def here() -> Measurement:
     return benchsuite.measure(made_here(), {"by": 2.0, "x": X}, settings=BRIEF)
 
 
-pytestmark = pytest.mark.xdist_group("measure")  # one measurement for several tests
-
-
 @pytest.mark.slow
 class TestFreshProcesses:
     def test_each_round_is_one_and_has_all_modules(self, fresh: Measurement) -> None:
@@ -180,7 +177,16 @@ def _measured(**changes: Any) -> Callable[[], object]:
         (_measured(module=nn.Linear(8, 8).to(torch.float8_e4m3fn)), "torch.float8_e4m3fn; allowed: "),
         (_measured(module=Uncopyable(8, 8)), "neither be pickled nor copied"),
         (_measured(module=made_here(), settings={"round": 3}), 'did you mean "rounds"?'),
+        (_measured(module=made_here(), settings={"round": 3}), "settings.round\n"),
+        (_measured(module=made_here(), mode="train"), "mode\n  unknown mode"),
         (_measured(module=made_here(), mode="train"), "training_step"),
+        (_measured(batch=0), "batch: there is at least one image, not 0"),
+        (_measured(module=made_here(), inputs=(X, X)), "inputs: Scaled does not take them"),
+        (_measured(module=nn.MultiheadAttention(8, 2)), "inputs: MultiheadAttention does not take them"),
+        (
+            _measured(against={"a": (made_here(), (X, X))}),
+            'against={"a": (module, inputs)}: Scaled does not take them',
+        ),
         (_measured(name="a", against={"a": nn.Linear(8, 8)}), '"a" is what the module itself is called'),
     ],
 )  # fmt: skip
@@ -191,11 +197,11 @@ def test_wrong_input_is_refused_at_once(wrong: Callable[[], object], said: str) 
 
 
 def test_another_module_may_have_inputs_of_its_own_and_says_what_it_failed_on() -> None:
-    others = {"named": (made_here(), {"x": X, "y": X}), "wrong": (made_here(), (X, X))}
+    others = {"named": (made_here(), {"x": X, "y": X}), "wrong": (made_here(), X[..., :4])}
     found = benchsuite.measure(made_here(), X, against=others, settings=BRIEF)
     status = {record.cell.name: record.status for record in found.records}
     assert status == {"Scaled": "ok", "named": "ok", "wrong": "error"}
-    assert "benchsuite calls it with (2, 16, 8), (2, 16, 8); for inputs of its own, against=" in repr(found)
+    assert "benchsuite calls it with (2, 16, 4); for inputs of its own, against=" in repr(found)
 
 
 def test_a_folder_that_is_taken_is_refused_before_anything_is_measured(tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from importlib.resources import files
 
 import pytest
@@ -25,9 +23,3 @@ def test_a_name_that_there_is_not_is_an_attribute_error() -> None:
 
 def test_type_checkers_are_told_that_there_are_types() -> None:
     assert (files("benchsuite") / "py.typed").is_file()
-
-
-def test_a_run_is_read_without_torch() -> None:
-    code = "import sys; from benchsuite import compare, load, run; print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"

@@ -136,7 +136,7 @@ def test_a_number_that_grew_fails_until_it_is_accepted(cli: Cli, baseline: Path)
     code, out, err = cli("gate", *grown, "--baseline", baseline)
     assert code == 1
     assert "macs 1,000 → 1,200 (+20 %)" in out
-    assert f"--accept {make_cell().id}:macs" in err
+    assert "benchsuite gate … --accept MSA:macs\n" in err
     code, out, _ = cli("gate", *grown, "--baseline", baseline, "--accept", "MSA:macs", "--accept", "params")
     assert code == 0
     assert "--accept params: nothing of it changed" in out
@@ -165,7 +165,13 @@ def test_cells_of_one_side_are_named_and_the_policy_decides(cli: Cli, baseline: 
         (["gate", "hilo", "--baseline", "B"], "hilo is a scenario"),
         (["gate", "old0", "--baseline", "none.json"], "none.json: cannot be read"),
         (["gate", "old0", "--baseline", "B", "--base", "HEAD"], "give --baseline or --base, not both"),
-        (["gate", "old0", "--baseline", "B", "--missing", "ignore"], "allowed: fail, any, warn"),
+        (
+            ["gate", "old0", "--baseline", "B", "--missing", "wran"],
+            '--missing: no "wran"; did you mean "warn"?',
+        ),
+        (["gate", "old0", "--baseline", "B", "--filter", "mixer=A"], "give --baseline or --filter, not both"),
+        (["gate", "old0", "--baseline", "B", "--set", "batch=2"], "give --baseline or --set, not both"),
+        (["gate", "old0", "--baseline", "B", "--setup", "make"], "give --baseline or --setup, not both"),
         (["gate", "old0", "--baseline", "B", "--accept", "mac"], 'did you mean "macs"'),
         (["gate", "a", "b"], "one scenario at a time"),
         (["baseline", "update", "old0", "another"], "of several scenarios: tiny, another"),
@@ -202,7 +208,7 @@ def test_counts_are_held_against_a_file_and_changes_are_accepted_by_name(cli: Cl
     file.write_text(original.replace(f'"macs":{macs}', f'"macs":{macs + 1}'), encoding="utf-8")
     code, _, err = cli("gate", "--baseline", file)
     assert code == 1  # it became smaller, which is a change, too
-    assert f"benchsuite baseline accept {file} {line['id']}:macs" in err
+    assert f"benchsuite baseline accept {file} msa:macs\n" in err
 
     code, _, err = cli("baseline", "accept", file, "msa:params")
     assert code == 2

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -36,33 +32,13 @@ false}
 """
 
 
-@pytest.fixture(autouse=True)
-def idle_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a busy host would be told is tested elsewhere."""
-    monkeypatch.setattr("benchsuite.runner.prepare.busy", lambda _: ())
-
-
-@pytest.fixture
-def tiny(tmp_path: Path) -> Path:
-    path = tmp_path / "tiny.yaml"
-    path.write_text(TINY)
-    return path
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
     """A run made by the real command in processes of its own."""
     folder = tmp_path_factory.mktemp("finished")
     (folder / "tiny.yaml").write_text(TINY)
-    command = [
-        sys.executable,
-        "-m",
-        "benchsuite",
-        "run",
-        str(folder / "tiny.yaml"),
-        "--out",
-        str(folder / "run"),
-    ]
+    words = ("run", str(folder / "tiny.yaml"), "--out", str(folder / "run"))
+    command = [sys.executable, "-m", "benchsuite", *words]
     subprocess.run(command, check=True, cwd=repository, capture_output=True)
     return folder / "run"
 
@@ -138,51 +114,6 @@ def test_expected_failures_exit_with_0(cli: Cli, tiny: Path, tmp_path: Path) -> 
     )
     assert answer.code == 0
     assert "unsupported (expected)" in answer.out
-
-
-@pytest.mark.slow
-def test_killing_a_run_loses_at_most_the_cell_in_flight(tmp_path: Path, repository: Path) -> None:
-    slow = TINY.replace("mixer: [msa, {name: hilo, label: HiLo}]", "mixer: ['tests.planted:TakesItsTime']")
-    slow = slow.replace("kernel: [math, sdpa]", "batch: [1, 2, 3, 4, 5]")
-    slow = slow.replace("max_samples: 3", "max_samples: 10").replace("min_samples: 3", "min_samples: 10")
-    (tmp_path / "slow.yaml").write_text(slow)
-    folder = tmp_path / "run"
-    command = [sys.executable, "-m", "benchsuite", "run", str(tmp_path / "slow.yaml"), "--out", str(folder)]
-    run = subprocess.Popen(command, cwd=repository, stdout=subprocess.PIPE, text=True, start_new_session=True)
-    assert run.stdout is not None
-    shown = 0
-    for line in run.stdout:  # a line appears once its record is on disk
-        shown += line.startswith("[")
-        if shown == 3:
-            break
-    os.kill(run.pid, signal.SIGKILL)
-    run.wait()
-    run.stdout.close()
-    before = read_run(folder).records
-    assert 3 <= len(before) < 10
-    _wait_until_gone(run.pid)
-
-    done = subprocess.run(
-        [sys.executable, "-m", "benchsuite", "run", "--resume", str(folder)],
-        cwd=repository, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    after = read_run(folder)
-    assert f"10 cells, {len(before)} of them measured earlier" in done.stdout
-    assert after.records[: len(before)] == before
-    assert len({record.id for record in after.records}) == 10
-    assert {record.status for record in after.records} == {"ok"}
-    assert len((folder / RECORDS).read_text().splitlines()) == 10  # nothing was measured twice
-
-
-def _wait_until_gone(group: int) -> None:
-    """Workers of a killed run die with it; wait for the kernel to have buried them."""
-    for _ in range(200):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(group, 0)
-            time.sleep(0.05)
-            continue
-        return
-    pytest.fail("a worker outlived its killed parent")
 
 
 def test_what_a_mixer_refuses_is_a_record_of_its_cells_and_no_mistake_of_the_scenario(
@@ -430,37 +361,6 @@ def test_a_mismatch_exits_with_1(cli: Cli, repository: Path, tmp_path: Path) -> 
     answer = cli("parity", tmp_path, "--kernel", "math")
     assert answer.code == 1
     assert "mismatch" in answer.out
-
-
-def test_help_and_check_need_no_torch_pandas_or_matplotlib(repository: Path, tiny: Path) -> None:
-    for words in (["--help"], ["check", str(tiny)], ["list", "mixers"], ["--version"]):
-        code = (
-            f"import sys; sys.argv = ['benchsuite', *{words!r}]\n"
-            "from benchsuite.cli import main\n"
-            "try: main()\n"
-            "except SystemExit: pass\n"
-            "heavy = {'torch', 'pandas', 'matplotlib', 'fvcore'} & set(sys.modules)\n"
-            "sys.exit(f'{heavy}' if heavy else 0)"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-
-
-def test_reporting_and_exporting_need_no_torch(repository: Path, finished: Path, tmp_path: Path) -> None:
-    for words in (["report", str(finished), "--out", str(tmp_path / "x.html")], ["export", str(finished)]):
-        code = (
-            f"import sys; sys.argv = ['benchsuite', *{words!r}]\n"
-            "from benchsuite.cli import main\n"
-            "try: main()\n"
-            "except SystemExit as end: assert not end.code\n"
-            "sys.exit('torch' in sys.modules)"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
 
 
 def test_the_version_is_printed(cli: Cli) -> None:

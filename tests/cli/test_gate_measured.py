@@ -152,9 +152,10 @@ def test_more_multiply_adds_fail_without_any_timing_unless_accepted(
     cli: Cli, own: Path, pretended: Pretended
 ) -> None:
     pretended.macs["A"] = 1500
-    code, out, _ = cli("gate", "own.yaml", "--base", "HEAD~1", "--out", "g")
+    code, out, err = cli("gate", "own.yaml", "--base", "HEAD~1", "--out", "g")
     assert code == 1
     assert "macs 1,000 → 1,500 (+50 %)" in out
+    assert "benchsuite gate … --accept A:macs\n" in err
     assert cli("gate", "own.yaml", "--base", "HEAD~1", "--out", "h", "--accept", "A:macs")[0] == 0
     words = ("gate", "own.yaml", "--base", "HEAD~1", "--accept", "B:macs", "--accept", "macs")
     code, out, _ = cli(*words, "--out", "i")
@@ -228,6 +229,20 @@ def test_uncommitted_changes_are_refused_unless_they_are_to_be_left_out(
     assert "note       both sides are the same code" in out
 
 
+def test_a_scenario_that_is_not_committed_is_that_of_both_sides(
+    cli: Cli, own: Path, pretended: Pretended
+) -> None:
+    with (own / "own.yaml").open("a") as file:
+        file.write("# not committed\n")
+    code, out, _ = cli("gate", "own.yaml", "--base", "HEAD~1", "--out", "g")
+    assert code == 0
+    assert "own.yaml has uncommitted changes; both sides are measured with it as it is" in out
+    (own / "mine.py").write_text("# not committed\n")
+    code, _, err = cli("gate", "own.yaml", "--base", "HEAD~1", "--out", "h")
+    assert code == 2
+    assert "uncommitted changes in mine.py: a gate" in err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -243,7 +258,8 @@ def test_uncommitted_changes_are_refused_unless_they_are_to_be_left_out(
         (("hilo", "--base", "HEAD~1"), "nothing of this repository is measured"),
         (("own.yaml", "--base", "HEAD", "--set", "gate.max_s=0.01"), "the warm-up alone; set warmup_s too"),
         (("own.yaml", "--base", "HEAD", "--set", "gate.exact=some"), "unknown"),
-        (("own.yaml", "--base", "HEAD", "--missing", "some"), "gate.missing"),
+        (("own.yaml", "--base", "HEAD", "--missing", "wran"), '--missing: no "wran"; did you mean "warn"?'),
+        (("owm.yaml", "--base", "HEAD"), 'is called "owm.yaml"; did you mean "own.yaml"?'),
     ],
 )
 def test_bad_input_exits_with_2_and_says_what_to_do(
@@ -345,6 +361,7 @@ def test_noise_is_measured_written_and_read_by_the_gate(cli: Cli, own: Path, pre
     assert len(pretended.folders) == 8
     assert "B     ±5." in out
     assert "gate: {delta: 0.0" in out
+    assert "A limit for each cell: benchsuite gate own.yaml --noise noise.json …" in out
     stored = json.loads((own / "noise.json").read_text())
     assert (stored["pairs"], len(stored["cells"][0]["log_ratios"])) == (9, 4)
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from benchsuite.cli import main
 from benchsuite.results.store import REPORT, read_run
+from tests.commands import Cli
 
 TINY = """
 name: tiny
@@ -26,70 +24,53 @@ measure: {warmup_calls: 1, warmup_s: 0, min_samples: 3, max_samples: 3, threads:
 false}
 """
 
-Cli = Callable[..., int]
 
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cli:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "tiny.yaml").write_text(TINY)
-
-    def call(*words: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["benchsuite", *words])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        return int(caught.value.code or 0)
-
-    return call
+@pytest.fixture(autouse=True)
+def beside_the_scenario(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tiny.parent)
 
 
 def run(cli: Cli, *words: str) -> int:
-    return cli("run", *words, "--executor", "inline", "-q")
+    return cli("run", *words, "--executor", "inline", "-q").code
 
 
-def test_shards_are_run_merged_reported_and_exported(
-    cli: Cli, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_shards_are_run_merged_reported_and_exported(cli: Cli) -> None:
     """6 cells in 4 comparison groups, two groups a shard; 2 cells are excluded."""
     for index in ("1", "2"):
         assert run(cli, "tiny.yaml", "--shard", f"{index}/2", "--out", f"s{index}") == 0
-    capsys.readouterr()
-    assert cli("merge", "s1", "s2", "--out", "all", "--complete") == 0
-    printed = capsys.readouterr()
-    assert printed.out.splitlines() == [
+    code, out, err = cli("merge", "s1", "s2", "--out", "all", "--complete")
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
         "records  8 from 2 runs",
         "merged   all",
         "report   benchsuite report all makes it",
     ]
-    assert printed.err == ""
     merged = read_run(Path("all"))
     assert [record.status for record in merged.records] == ["ok"] * 6 + ["skipped"] * 2
     assert "shard" not in merged.scenario["run"]
-    assert cli("report", "all") == 0
-    assert (tmp_path / "all" / REPORT).is_file()
-    capsys.readouterr()
-    assert cli("export", "all") == 0
-    assert len(capsys.readouterr().out.splitlines()) == 1 + 8
+    assert cli("report", "all").code == 0
+    assert Path("all", REPORT).is_file()
+    code, out, _ = cli("export", "all")
+    assert (code, len(out.splitlines())) == (0, 1 + 8)
 
 
-def test_what_a_merge_lacks_is_measured_by_resuming_it(cli: Cli, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_a_merge_lacks_is_measured_by_resuming_it(cli: Cli) -> None:
     assert run(cli, "tiny.yaml", "--shard", "1/2", "--out", "s1") == 0
-    assert cli("merge", "s1", "--out", "all", "--complete") == 2
-    assert "cells of the scenario that no run has: " in capsys.readouterr().err
-    assert cli("merge", "s1", "--out", "all") == 0
-    assert "measure them with: benchsuite run --resume all" in capsys.readouterr().out
+    code, _, err = cli("merge", "s1", "--out", "all", "--complete")
+    assert code == 2
+    assert "cells of the scenario that no run has: " in err
+    code, out, _ = cli("merge", "s1", "--out", "all")
+    assert code == 0
+    assert "measure them with: benchsuite run --resume all" in out
     assert run(cli, "--resume", "all") == 0
     records = read_run(Path("all")).records
     assert sum(record.status == "ok" for record in records) == 6
     assert {record.session for record in records} == {1, 2}
 
 
-def test_runs_of_two_scenarios_are_refused_with_what_differs(
-    cli: Cli, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(cli, "tiny.yaml", "--filter", "mixer=msa batch=1", "--out", "a") == 0
-    other = ("tiny.yaml", "--filter", "mixer=msa batch=1", "--set", "sweep.dim=64", "--out", "b")
-    assert run(cli, *other) == 0
-    capsys.readouterr()
-    assert cli("merge", "a", "b", "--out", "all") == 2
-    assert capsys.readouterr().err == "b: is of another scenario than a:\n  sweep.dim[0]: 32 and 64\n"
+def test_runs_of_two_scenarios_are_refused_with_what_differs(cli: Cli) -> None:
+    one = ("tiny.yaml", "--filter", "mixer=msa batch=1")
+    assert run(cli, *one, "--out", "a") == 0
+    assert run(cli, *one, "--set", "sweep.dim=64", "--out", "b") == 0
+    code, _, err = cli("merge", "a", "b", "--out", "all")
+    assert (code, err) == (2, "b: is of another scenario than a:\n  sweep.dim[0]: 32 and 64\n")

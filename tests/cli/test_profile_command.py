@@ -26,19 +26,6 @@ measure: {warmup_calls: 1, warmup_s: 0, threads: 1}
 """
 
 
-@pytest.fixture(autouse=True)
-def idle_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a busy host would be told is tested elsewhere."""
-    monkeypatch.setattr("benchsuite.runner.prepare.busy", lambda _: ())
-
-
-@pytest.fixture
-def tiny(tmp_path: Path) -> Path:
-    path = tmp_path / "tiny.yaml"
-    path.write_text(TINY)
-    return path
-
-
 def test_a_scenario_gives_a_run_with_traces_a_report_and_how_to_see_them(
     cli: Cli, tiny: Path, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ import yaml
 from benchmarks._called import called
 from benchsuite.results.store import REPORT, read_run
 
-pytestmark = [pytest.mark.xdist_group("time"), pytest.mark.slow]  # one run for all of them
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +59,11 @@ def test_an_unknown_name_gets_the_near_one_and_exit_2() -> None:
     answer = called("time", "hillo")
     assert answer.code == 2
     assert 'did you mean "hilo"?' in answer.err
+
+
+def test_a_mistake_is_placed_at_its_option() -> None:
+    answer = called("time", "hilo", "msa", "--params", "hilo.alfa=0.9", "--heads", "0")
+    assert answer.code == 2
+    assert answer.err.startswith("--params hilo.alfa\n")
+    assert "\n--heads\n" in answer.err
+    assert "the scenario" not in answer.err

@@ -83,13 +83,14 @@ class Scripted:
     def ceilings(self, device: str, dtypes: Sequence[str], threads: int | None = None) -> dict[str, Any]:
         return {"device": device, "macs_per_s": dict.fromkeys(dtypes, 1e9), "copy_bytes_per_s": 1e9}
 
-    def visit(
-        self,
-        cell: Cell,
-        measure: Measure,
-        visit: Visit,
-        timeout_s: float | None = None,
-    ) -> WorkerReply[Record]:
+    def timer(self, allocator: str) -> Scripted:
+        return self
+
+    def call(self, function: str, *arguments: Any, timeout_s: float | None = None, stage: str = "") -> Any:
+        assert (function, stage) == ("visit", "time")
+        return self.visit(*arguments)
+
+    def visit(self, cell: Cell, measure: Measure, visit: Visit) -> WorkerReply[Record]:
         self.visits.append((f"{cell.name} {cell.resolution[0]} {cell.batch}", visit.round))
         if len(self.visits) > self.stop_after:
             raise KeyboardInterrupt

@@ -51,6 +51,15 @@ def test_a_name_that_stands_for_nothing_is_refused(root: Path, name: str) -> Non
         Repository.of(root).revision(name)
 
 
+def test_the_nearest_branch_or_tag_is_offered(root: Path) -> None:
+    git(root, "tag", "v1.2.0")
+    for wrong, right in {"befor": "before", "v1.2": "v1.2.0"}.items():
+        with pytest.raises(
+            UsageError, match=f'unknown revision "{wrong}" in .*; did you mean "{right}"\\?\n'
+        ):
+            Repository.of(root).revision(wrong)
+
+
 def test_a_folder_outside_of_a_repository_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is in no git repository"):
         Repository.of(tmp_path)

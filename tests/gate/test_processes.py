@@ -14,6 +14,8 @@ from benchsuite.scenario.expand import expand
 from benchsuite.scenario.load import load, shipped
 from benchsuite.scenario.model import Scenario
 from benchsuite.zoo.catalogue import known_parameters
+from tests.shipped import cells_of
+from tests.shipped import scenario as shipped_scenario
 
 TEXT = """
 name: s
@@ -108,9 +110,8 @@ def test_it_says_nothing_of_what_only_newer_versions_know(scenario: Scenario) ->
 
 @pytest.mark.parametrize("name", shipped())
 def test_every_shipped_scenario_can_be_cut_down(name: str, tmp_path: Path) -> None:
-    scenario = load(shipped()[name], known_parameters())
-    cells = expand(scenario, device="cpu")[::2]
-    assert expand(side(scenario, cells, tmp_path), device="cpu") == cells
+    cells = cells_of(name)[::2]
+    assert expand(side(shipped_scenario(name), cells, tmp_path), device="cpu") == cells
 
 
 def test_a_kernel_that_auto_became_is_named_to_both_sides(tmp_path: Path) -> None:

@@ -46,6 +46,14 @@ def test_a_file_that_cannot_be_read_is_named_with_what_makes_one(kind: Versioned
         kind.read(tmp_path / "binary")
 
 
+@every_kind
+def test_a_file_that_is_not_there_is_told_the_nearest_beside_it(kind: VersionedFile, tmp_path: Path) -> None:
+    for name in ("exact.json", "exat.txt"):
+        (tmp_path / name).write_text("")
+    with pytest.raises(UsageError, match=f'exat.json: cannot .*; did you mean "{tmp_path}/exact.json"\\?$'):
+        kind.read(tmp_path / "exat.json")
+
+
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be written"):
         write_file(tmp_path, "{}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -13,7 +14,6 @@ import torch
 from benchsuite.findings.flags import flags
 from benchsuite.measurement.accelerator import LEAST_S
 from benchsuite.measurement.nvml import for_device
-from benchsuite.measurement.stopping import Visit
 from benchsuite.measurement.timing import VISIT_S
 from benchsuite.results.cell import Cell
 from benchsuite.results.record import Record
@@ -21,7 +21,7 @@ from benchsuite.runner.workers import ProcessWorkers
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.stats.intervals import quantile
 from benchsuite.worker.worker_reply import Inspection
-from tests.builders import make_cell
+from tests.builders import make_cell, visit
 
 pytestmark = pytest.mark.gpu
 
@@ -40,7 +40,7 @@ def workers() -> Iterator[ProcessWorkers]:
 
 
 def visited(workers: ProcessWorkers, cell: Cell) -> Record:
-    answer = workers.visit(cell, MEASURE, Visit())
+    answer = visit(workers, cell, MEASURE)
     assert answer.status == "ok", answer.failure
     assert answer.value is not None
     return answer.value
@@ -68,19 +68,18 @@ def test_a_step_that_cannot_be_captured_is_timed_and_its_busy_time_is_profiled(
 
 
 def test_a_context_that_is_lost_costs_its_cell_and_its_process(workers: ProcessWorkers) -> None:
-    for ask in (workers.visit, workers.inspect):
-        arguments = (Visit(),) if ask == workers.visit else ()
-        answer: Any = ask(planted("FailsOnTheDevice"), MEASURE, *arguments)  # type: ignore[operator]
+    for ask in (functools.partial(visit, workers), workers.inspect):
+        answer: Any = ask(planted("FailsOnTheDevice"), MEASURE)  # type: ignore[operator]
         assert answer.status == "error"
         assert answer.failure is not None
         assert "device-side assert" in answer.failure.message
-        assert ask(GOOD, MEASURE, *arguments).status == "ok"  # type: ignore[operator]
+        assert ask(GOOD, MEASURE).status == "ok"  # type: ignore[operator]
 
 
 def test_a_cell_that_runs_out_of_memory_leaves_the_next_all_of_it(workers: ProcessWorkers) -> None:
     before = visited(workers, LARGE).conditions
     for _ in range(2):
-        answer = workers.visit(planted("TakesWhatIsNotThere"), MEASURE, Visit())
+        answer = visit(workers, planted("TakesWhatIsNotThere"), MEASURE)
         assert (answer.status, answer.poisoned) == ("oom", False)
         assert visited(workers, LARGE).timing.samples_s
     assert workers.inspect(planted("TakesWhatIsNotThere"), MEASURE).status == "oom"
@@ -98,7 +97,7 @@ def test_each_forced_kernel_computes_what_the_reference_does_or_says_that_it_can
 ) -> None:
     """The comparison is the visit's own: another one than the papers' arithmetic is a "mismatch"."""
     cell = replace(LARGE, kernel=kernel, dtype=dtype, batch=8)
-    answer = workers.visit(cell, MEASURE, Visit())
+    answer = visit(workers, cell, MEASURE)
     assert answer.status in ("ok", "unsupported"), answer.failure
     if kernel in ("flash", "cudnn") and dtype == "fp32":
         assert answer.status == "unsupported"

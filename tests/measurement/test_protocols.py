@@ -29,7 +29,13 @@ def nothing() -> None:
 
 def sampled(word: Protocol, durations: Iterator[float], kind: str = "cpu") -> tuple[Timing, FakeDevice]:
     device = FakeDevice(durations, kind=kind)
-    return PROTOCOLS[word].sample(nothing, device, PLAN), device
+    return timed(word, device, PLAN), device
+
+
+def timed(word: Protocol, device: FakeDevice, plan: SamplingPlan) -> Timing:
+    """What a protocol makes of a plan: warmed up, then sampled."""
+    sampling = PROTOCOLS[word]
+    return sampling.sample(nothing, device, plan, sampling.warm(nothing, device, plan.warm_up))
 
 
 def runs(log: list[str]) -> list[tuple[str, int]]:
@@ -123,7 +129,7 @@ def test_a_published_protocol_takes_nothing_from_the_scenario_but_threads(word: 
         threads=2, warm_up=WarmUp(99, 9.0), stopping=FixedCount(50, 60, 1.0), visit=Visit(1, 3)
     )
     plain, _ = sampled(word, repeat(1 / 64))
-    assert PROTOCOLS[word].sample(nothing, FakeDevice(repeat(1 / 64)), other) == plain
+    assert timed(word, FakeDevice(repeat(1 / 64)), other) == plain
     assert plain.stopped_by == "protocol"
     assert plain.threads == 2
     assert plain.warmup_stable is None

@@ -26,7 +26,7 @@ from benchsuite.scenario.measure_settings import Measure
 from benchsuite.summary import print_summary
 from benchsuite.worker import calls
 from benchsuite.worker.worker_reply import WorkerReply
-from tests.builders import make_cell
+from tests.builders import make_cell, visit
 from tests.doubles.scripted_workers import Watching
 from tests.plans import plans_of
 from tests.real_command import runs, wait_until
@@ -288,8 +288,8 @@ def test_record_terminal_and_report_show_what_a_module_does(
     assert ">not finite</abbr>" in text
 
 
-def visit(workers: ProcessWorkers, name: str) -> WorkerReply[Record]:
-    return workers.visit(a_cell(name), QUICK, Visit(), 60.0)
+def visit_named(workers: ProcessWorkers, name: str) -> WorkerReply[Record]:
+    return visit(workers, a_cell(name), QUICK, 60.0)
 
 
 def median(answer: WorkerReply[Record]) -> float:
@@ -301,21 +301,21 @@ def median(answer: WorkerReply[Record]) -> float:
 @pytest.mark.parametrize("name", ["Forks", "ForksAndRaises"])
 def test_a_copy_of_a_worker_never_answers_in_its_place(workers: ProcessWorkers, name: str) -> None:
     workers.begin_round()
-    visit(workers, name)
+    visit_named(workers, name)
     pid = workers._timers["retain"].pid
-    assert median(visit(workers, "Sleeps")) > 0.005
-    assert median(visit(workers, "Linear")) < 0.005
+    assert median(visit_named(workers, "Sleeps")) > 0.005
+    assert median(visit_named(workers, "Linear")) < 0.005
     assert workers._timers["retain"].pid == pid
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
 def test_processes_of_a_modules_own_do_their_work(workers: ProcessWorkers) -> None:
-    assert visit(workers, "Pools").status == "ok"
+    assert visit_named(workers, "Pools").status == "ok"
 
 
 def test_a_module_that_reads_does_not_read_the_calls(workers: ProcessWorkers) -> None:
-    assert visit(workers, "Reads").status == "ok"
-    assert visit(workers, "Linear").status == "ok"
+    assert visit_named(workers, "Reads").status == "ok"
+    assert visit_named(workers, "Linear").status == "ok"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends what has a session of its own")
@@ -323,7 +323,7 @@ def test_what_a_worker_has_started_ends_with_it(tmp_path: Path, monkeypatch: pyt
     file = tmp_path / "children"
     monkeypatch.setenv("BEHAVING_CHILDREN", str(file))
     with closing(ProcessWorkers([str(OUTSIDE)])) as workers:
-        assert visit(workers, "LeavesChildren").status == "ok"
+        assert visit_named(workers, "LeavesChildren").status == "ok"
         children = [int(pid) for pid in file.read_text(encoding="ascii").split()]
         assert all(runs(pid) for pid in children)
     wait_until(lambda: not any(runs(pid) for pid in children))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -240,18 +239,6 @@ def test_a_run_folder_is_loaded_into_a_frame(tmp_path: Path) -> None:
     first, row = repr(loaded).splitlines()
     assert first == f"{tmp_path / 'run'}: 1 record"
     assert row.startswith("MSA ")
-
-
-def test_importing_benchsuite_imports_neither_pandas_nor_matplotlib_nor_torch() -> None:
-    code = "import benchsuite, sys; print([m for m in ('pandas', 'matplotlib', 'torch') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
-def test_reading_a_run_needs_no_torch() -> None:
-    code = "import benchsuite.results.frame, benchsuite.report.page, sys; print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
 
 
 def test_a_run_is_held_against_the_ceilings_of_its_own_machine() -> None:

@@ -66,7 +66,7 @@ def replaced(folder: Path) -> None:
     shutil.copytree(f"{folder}-moved", folder)
 
 
-@pytest.mark.parametrize("happens", [removed, replaced])
+@pytest.mark.parametrize("happens", [removed, pytest.param(replaced, marks=pytest.mark.slow)])
 def test_a_run_whose_folder_goes_away_stops_with_the_reason(
     slow: Path, tmp_path: Path, repository: Path, happens: Callable[[Path], None]
 ) -> None:
@@ -81,7 +81,7 @@ def test_a_run_whose_folder_goes_away_stops_with_the_reason(
     assert line.endswith("was removed, moved or replaced while the run wrote it: nothing more can be kept")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
 def test_what_timeout_sends_twice_leaves_a_report_and_says_how_to_go_on(
     slow: Path, tmp_path: Path, repository: Path, number: signal.Signals
 ) -> None:
@@ -101,7 +101,14 @@ def test_what_timeout_sends_twice_leaves_a_report_and_says_how_to_go_on(
     assert not (folder / LOCK).exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+        signal.SIGINT,
+    ],
+)
 def test_a_run_that_is_stopped_while_it_plans_says_how_to_go_on(
     quick: Path, tmp_path: Path, repository: Path, number: signal.Signals
 ) -> None:
@@ -122,10 +129,12 @@ def test_a_run_that_is_stopped_while_it_plans_says_how_to_go_on(
     ("shell", "environment"),
     [
         ("%s | head -1; exit ${PIPESTATUS[0]}", {}),
-        ("%s >&-", {}),
-        ("%s 2>&-", {}),
-        ("%s >&- 2>&- <&-", {}),
-        ("%s | cat; exit ${PIPESTATUS[0]}", {"PYTHONIOENCODING": "ascii"}),
+        pytest.param("%s >&-", {}, marks=pytest.mark.slow),
+        pytest.param("%s 2>&-", {}, marks=pytest.mark.slow),
+        pytest.param("%s >&- 2>&- <&-", {}, marks=pytest.mark.slow),
+        pytest.param(
+            "%s | cat; exit ${PIPESTATUS[0]}", {"PYTHONIOENCODING": "ascii"}, marks=pytest.mark.slow
+        ),
         ("%s | cat; exit ${PIPESTATUS[0]}", {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}),
     ],
 )

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from benchsuite.measurement.stopping import Visit
 from benchsuite.results.store import RECORDS, REPORT, read_run
 from benchsuite.runner.executors.local import LocalExecutor
 from benchsuite.runner.observer import Observer
@@ -22,7 +21,7 @@ from benchsuite.runner.status import status
 from benchsuite.runner.sweep import run_sweep
 from benchsuite.runner.workers import ProcessWorkers
 from benchsuite.scenario.measure_settings import Measure
-from tests.builders import make_cell
+from tests.builders import make_cell, visit
 from tests.real_command import RealRun, Table, finished, runs, table, visits, wait_until, written
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for the workers in /proc")
@@ -110,6 +109,7 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_table_of_an_undistur
     assert f"{CELLS} cells, {len(kept)} of them measured earlier" in out
     assert table(folder) == undisturbed
     assert len((folder / RECORDS).read_bytes().splitlines()) == CELLS  # nothing was measured twice
+    assert read_run(folder).records[: len(kept)] == kept
     assert (folder / REPORT).is_file()
 
 
@@ -158,12 +158,12 @@ def test_a_worker_that_died_between_two_calls_is_replaced_and_no_cell_suffers(
     workers.describe("cpu", 1, [])
     cell = make_cell(name="Fine", target="tests.planted:Fine")
     measure = Measure(warmup_calls=1, warmup_s=0.0, min_samples=2, max_samples=2, precision=None)
-    assert workers.visit(cell, measure, Visit()).status == "ok"
+    assert visit(workers, cell, measure).status == "ok"
     for worker in (workers._timers["retain"], workers._inspector):
         assert worker.pid is not None
         os.kill(worker.pid, signal.SIGKILL)
         wait_until(lambda: not worker.alive)  # noqa: B023
-    assert workers.visit(cell, measure, Visit()).status == "ok"
+    assert visit(workers, cell, measure).status == "ok"
     assert workers.inspect(cell, measure).status == "ok"
 
 
@@ -191,7 +191,7 @@ def test_a_worker_that_dies_or_hangs_while_it_starts_costs_one_cell(
     with closing(ProcessWorkers([str(tmp_path)], "starts_badly")) as workers:
         workers.describe("cpu", 1, [])
         for ask in (
-            lambda limit: workers.visit(cell, measure, Visit(), limit),
+            lambda limit: visit(workers, cell, measure, limit),
             lambda limit: workers.inspect(cell, measure, limit),
         ):
             workers._inspector.close()

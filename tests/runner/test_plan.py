@@ -18,7 +18,7 @@ from benchsuite.runner import plan as planning
 from benchsuite.runner.estimate import cell_cost_s
 from benchsuite.runner.executors.local import LocalExecutor
 from benchsuite.runner.prepare import Request, prepare
-from benchsuite.runner.rounds import measure_in_rounds
+from benchsuite.runner.rounds import Rounds
 from benchsuite.runner.sweep import run_sweep
 from benchsuite.runner.workers import InlineWorkers
 from benchsuite.scenario.measure_settings import Measure
@@ -139,15 +139,14 @@ class Fragile(Scripted):
 
 def measured(cells: Sequence[Cell], workers: Scripted, *, stop: bool = False) -> dict[int, Record]:
     begun: list[Cell] = []
-    found = measure_in_rounds(
-        cells,
-        Measure(rounds=1),
-        workers,  # type: ignore[arg-type]
-        begins=begun.append,
+    rounds = Rounds(
+        measure=Measure(rounds=1),
+        workers=workers,  # type: ignore[arg-type]
         stopping=lambda: stop,
+        begins=begun.append,
         planned=False,
     )
-    records = {record.cell.batch: record for record in found}
+    records = {record.cell.batch: record for record in rounds.records(cells)}
     assert {cell.batch for cell in begun} == set(records)
     return records
 

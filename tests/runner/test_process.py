@@ -14,14 +14,14 @@ import pytest
 
 from benchsuite.errors import DeviceError
 from benchsuite.measurement.allocator import can_retain
-from benchsuite.measurement.stopping import Visit
 from benchsuite.results.record import Record
 from benchsuite.runner import process
 from benchsuite.runner.process import Worker
+from benchsuite.runner.rounds import Rounds
 from benchsuite.runner.workers import ProcessWorkers
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker.worker_reply import WorkerReply
-from tests.builders import make_cell
+from tests.builders import make_cell, visit
 
 QUICK = Measure(warmup_calls=1, warmup_s=0.0, min_samples=2, max_samples=2, max_s=60.0, precision=None)
 
@@ -34,16 +34,15 @@ def workers() -> Iterator[ProcessWorkers]:
     workers.close()
 
 
-def visit(workers: ProcessWorkers, name: str, timeout_s: float | None = None) -> WorkerReply[Record]:
-    cell = make_cell(name=name, target=f"tests.planted:{name}")
-    return workers.visit(cell, QUICK, Visit(), timeout_s)
+def visit_planted(workers: ProcessWorkers, name: str, timeout_s: float | None = None) -> WorkerReply[Record]:
+    return visit(workers, make_cell(name=name, target=f"tests.planted:{name}"), QUICK, timeout_s)
 
 
 def test_a_cell_is_timed_and_its_memory_taken(workers: ProcessWorkers) -> None:
-    timed = workers.visit(make_cell(), QUICK, Visit())
-    assert timed.status == "ok"
-    assert timed.value is not None
-    assert timed.value.timing.threads == 1
+    visited = visit(workers, make_cell(), QUICK)
+    assert visited.status == "ok"
+    assert visited.value is not None
+    assert visited.value.timing.threads == 1
     inspected = workers.inspect(make_cell(), QUICK)
     assert inspected.value is not None
     assert inspected.value.memory is not None
@@ -51,13 +50,13 @@ def test_a_cell_is_timed_and_its_memory_taken(workers: ProcessWorkers) -> None:
 
 
 def test_a_mixer_that_prints_does_not_break_the_answers(workers: ProcessWorkers) -> None:
-    assert visit(workers, "Prints").status == "ok"
+    assert visit_planted(workers, "Prints").status == "ok"
 
 
 def test_a_cell_that_raises_leaves_the_worker_alive(workers: ProcessWorkers) -> None:
-    assert visit(workers, "Raises").status == "error"
+    assert visit_planted(workers, "Raises").status == "error"
     worker = workers._timers["retain"].pid
-    assert visit(workers, "Fine").status == "ok"
+    assert visit_planted(workers, "Fine").status == "ok"
     assert workers._timers["retain"].pid == worker
 
 
@@ -65,7 +64,7 @@ def test_every_round_has_a_process_of_its_own_set_up_alike(workers: ProcessWorke
     pids = set()
     for _ in range(2):
         workers.begin_round()
-        answer = visit(workers, "Fine")
+        answer = visit_planted(workers, "Fine")
         assert answer.value is not None
         assert answer.value.timing.threads == 1
         pids.add(workers._timers["retain"].pid)
@@ -86,7 +85,7 @@ def alive(pid: int) -> bool:
 def test_cells_of_two_allocators_are_timed_in_two_processes_and_say_so(workers: ProcessWorkers) -> None:
     found = {}
     for word in ("retain", "system"):
-        answer = workers.visit(make_cell(allocator=word), QUICK, Visit())
+        answer = visit(workers, make_cell(allocator=word), QUICK)
         assert answer.value is not None
         found[word] = answer.value.timing.allocator
     assert found == {"retain": "retain", "system": "system"}
@@ -116,10 +115,11 @@ def test_a_cell_that_fits_a_limit_as_the_system_has_it_fits_with_retained_memory
     )  # a CUDA build begins with more
     with closing(ProcessWorkers()) as workers:
         workers.describe("cpu", 1, [], limited.memory_limit)
-        assert workers.visit(replace(cell, allocator="system"), limited, Visit()).status == "ok"
-        answer = workers.visit(cell, limited, Visit())
-        assert answer.value is not None
-        assert answer.value.timing.allocator in ("system", "retain")
+        assert visit(workers, replace(cell, allocator="system"), limited).status == "ok"
+        rounds = Rounds(measure=limited, workers=workers, stopping=lambda: False)
+        (record,) = rounds.records([cell])
+        assert record.timing is not None
+        assert record.timing.allocator in ("system", "retain")
 
 
 @pytest.mark.parametrize(
@@ -133,22 +133,22 @@ def test_a_cell_that_fits_a_limit_as_the_system_has_it_fits_with_retained_memory
 def test_a_cell_that_kills_its_worker_is_a_crash_and_the_next_one_runs(
     workers: ProcessWorkers, name: str, kind: str, message: str
 ) -> None:
-    answer = visit(workers, name)
+    answer = visit_planted(workers, name)
     assert answer.status == "crash"
     assert answer.failure is not None
     assert answer.failure.kind == kind
     assert answer.failure.message.startswith(message)
-    again = visit(workers, "Fine")
+    again = visit_planted(workers, "Fine")
     assert again.value is not None
     assert again.value.timing.threads == 1  # the new worker is set up as the old one was
 
 
 def test_a_cell_that_hangs_is_ended_and_the_next_one_runs(workers: ProcessWorkers) -> None:
-    answer = visit(workers, "Hangs", timeout_s=0.5)
+    answer = visit_planted(workers, "Hangs", timeout_s=0.5)
     assert answer.status == "timeout"
     assert answer.failure is not None
     assert answer.failure.kind == "Timeout"
-    assert visit(workers, "Fine").status == "ok"
+    assert visit_planted(workers, "Fine").status == "ok"
 
 
 def test_a_worker_that_the_system_killed_for_want_of_memory_ran_out_of_memory(
@@ -160,32 +160,32 @@ def test_a_worker_that_the_system_killed_for_want_of_memory_ran_out_of_memory(
     monkeypatch.setenv("PLANTED_OOM_COUNTER", str(counter))
     with closing(ProcessWorkers()) as fresh:
         fresh.describe("cpu", 1, [])
-        answer = visit(fresh, "IsKilledForMemory")
+        answer = visit_planted(fresh, "IsKilledForMemory")
         assert (answer.status, answer.failure and answer.failure.kind) == ("oom", "SIGKILL")
         counter.write_text("oom_kill 5\n")  # what other processes are killed for is not this cell's fault
         monkeypatch.setattr(process, "_OOM_COUNTERS", ())
-        assert visit(fresh, "IsKilledForMemory").status == "crash"
+        assert visit_planted(fresh, "IsKilledForMemory").status == "crash"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a process")
 def test_a_memory_limit_makes_a_large_cell_run_out_and_small_ones_go_on() -> None:
     with closing(ProcessWorkers()) as limited:
         limited.describe("cpu", 1, [], 4 << 30)
-        assert visit(limited, "TakesEightGiB").status == "oom"
-        assert visit(limited, "Fine").status == "ok"
+        assert visit_planted(limited, "TakesEightGiB").status == "oom"
+        assert visit_planted(limited, "Fine").status == "ok"
 
 
 @pytest.mark.parametrize("name", ["LosesItsContext", "LosesItsDevice"])
 def test_a_cell_after_which_the_process_is_lost_gets_another_process(
     workers: ProcessWorkers, name: str
 ) -> None:
-    visit(workers, "Fine")
+    visit_planted(workers, "Fine")
     worker = workers._timers["retain"].pid
-    answer = visit(workers, name)
+    answer = visit_planted(workers, name)
     assert answer.status == "error"
     assert answer.failure is not None
     assert answer.failure.message == "CUDA error: device-side assert triggered"
-    assert visit(workers, "Fine").status == "ok"
+    assert visit_planted(workers, "Fine").status == "ok"
     assert workers._timers["retain"].pid != worker
 
 

@@ -20,7 +20,7 @@ from benchsuite.runner.cell_rounds import CellRounds
 from benchsuite.runner.executors.local import LocalExecutor
 from benchsuite.runner.prepare import Request, prepare
 from benchsuite.runner.recorder import ROUNDS
-from benchsuite.runner.rounds import order
+from benchsuite.runner.rounds import Rounds, order
 from benchsuite.runner.sweep import run_sweep
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.stats.intervals import quantile
@@ -82,16 +82,37 @@ def test_a_round_is_a_process_that_visits_every_cell_once_group_by_group(
 class Noisy(Scripted):
     """Rounds of HiLo at 64 pixels differ by a tenth; all others are alike."""
 
-    def visit(
-        self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float | None = None
-    ) -> WorkerReply[Record]:
-        answer = super().visit(cell, measure, visit, timeout_s)
+    def visit(self, cell: Cell, measure: Measure, visit: Visit) -> WorkerReply[Record]:
+        answer = super().visit(cell, measure, visit)
         if answer.value is None or (cell.name, cell.resolution) != ("HiLo", (64, 64)):
             return answer
         samples = (0.1 * (1 + 0.1 * (visit.round % 2)),) * 10
         assert answer.value.timing is not None
         timing = replace(answer.value.timing, samples_s=samples)
         return WorkerReply(replace(answer.value, timing=timing))
+
+
+def test_a_cell_too_large_for_retained_memory_is_timed_as_the_system_has_it_under_its_own_id() -> None:
+    """Once it has run out, it is asked for nothing else; its rounds are those of the cell of the scenario."""
+    asked: list[str] = []
+
+    class Full(Scripted):
+        def visit(self, cell: Cell, measure: Measure, visit: Visit) -> WorkerReply[Record]:
+            asked.append(cell.allocator)
+            self.script = {"MSA": "oom"} if cell.allocator == "retain" else {}
+            return super().visit(cell, measure, visit)
+
+    rounds: list[Record] = []
+    cell, measure = make_cell(), Measure(metrics=("latency",), rounds=3, precision=None, memory_limit=1 << 30)
+    (record,) = Rounds(
+        measure=measure,
+        workers=Full(),  # type: ignore[arg-type]
+        stopping=lambda: False,
+        visited=lambda _, visit: rounds.append(visit),
+    ).records([cell])
+    assert asked == ["retain", "system", "system", "system"]
+    assert (record.status, record.attempts, record.cell) == ("ok", 1, cell)
+    assert [(one.id, one.cell) for one in rounds] == [(cell.id, cell)] * 3
 
 
 def counts(folder: Path) -> dict[str, tuple[int, str]]:
@@ -194,11 +215,9 @@ def test_a_cell_that_fails_in_a_later_round_is_a_failure_and_the_others_go_on(
     scenario: str, tmp_path: Path
 ) -> None:
     class Late(Scripted):
-        def visit(
-            self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float | None = None
-        ) -> WorkerReply[Record]:
+        def visit(self, cell: Cell, measure: Measure, visit: Visit) -> WorkerReply[Record]:
             self.script = {"HiLo": "crash"} if visit.round == 3 else {}
-            return super().visit(cell, measure, visit, timeout_s)
+            return super().visit(cell, measure, visit)
 
     sweep(Late(), tmp_path / "run", scenario, filter="resolution=64 batch=1")
     found = {record.cell.name: record for record in read_run(tmp_path / "run").records}

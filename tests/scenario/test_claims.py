@@ -13,12 +13,11 @@ from benchsuite.findings.claims import judge
 from benchsuite.results.cell import Cell
 from benchsuite.results.metrics import measured_cells
 from benchsuite.scenario.claim_model import Claim, pairing, stored_claims
-from benchsuite.scenario.expand import expand
-from benchsuite.scenario.load import load, shipped
+from benchsuite.scenario.load import shipped
 from benchsuite.scenario.model import Scenario
 from benchsuite.scenario.schema import json_schema
-from benchsuite.zoo.catalogue import known_parameters
 from tests.report.synthetic import make_record
+from tests.shipped import cells_of, scenario
 
 from .documents import KNOWN, read, told
 
@@ -286,10 +285,6 @@ def test_a_claim_about_one_class_of_devices_may_stand_in_a_scenario_that_takes_w
     assert mistakes({"device": "cuda"}, {"id": "L2", "device": "cpu"}) == []
 
 
-def scenario(name: str, *profiles: str) -> Scenario:
-    return load(shipped()[name], known_parameters(), profiles=profiles)
-
-
 def placed(cell: Cell, fastest: str) -> Any:
     """A record of a cell in which `fastest` has half the latency and half the multiply–adds of all others."""
     half = 0.5 if cell.name == fastest else 1.0
@@ -310,7 +305,7 @@ def test_every_shipped_claim_is_testable_on_some_device_and_its_settings_have_on
     found = scenario(name)
     for claim in found.claims:
         device = claim.device or "cpu"
-        pairs = pairing(claim, expand(found, device=device)).pairs
+        pairs = pairing(claim, cells_of(name, device=device)).pairs
         assert pairs, claim.id
         if claim.metric == "throughput":
             assert all(len(pair.subject) == len(pair.against) == 1 for pair in pairs), claim.id
@@ -320,7 +315,7 @@ def test_every_shipped_claim_is_testable_on_some_device_and_its_settings_have_on
 def test_the_claims_of_hilo_follow_who_is_made_the_fastest(device: str) -> None:
     found = scenario("hilo")
     for fastest in ("HiLo", "MSA", "W-MSA"):
-        measured = measured_cells([placed(cell, fastest) for cell in expand(found, device=device)])
+        measured = measured_cells([placed(cell, fastest) for cell in cells_of("hilo", device=device)])
         verdicts = {one.claim.id: one.verdict for one in judge(found.claims, measured)}
         speed = [claim for claim in found.claims if claim.metric == "throughput" and claim.subject == "HiLo"]
         for claim in (claim for claim in speed if claim.device):

@@ -11,19 +11,12 @@ import pytest
 from benchsuite.findings.claims import judge
 from benchsuite.results.cell import Cell
 from benchsuite.results.metrics import measured_cells
-from benchsuite.scenario.expand import expand
-from benchsuite.scenario.load import load, shipped
-from benchsuite.scenario.model import Scenario
-from benchsuite.zoo.catalogue import known_parameters
 from tests.report.synthetic import make_record
+from tests.shipped import cells_of, scenario
 
 MIXER_SCENARIOS = ("acmix", "context_broadcast", "depthwise", "dual_attention", "hilo", "hilo_alpha", "zoo")
 ALPHAS = (0.0, 0.2, 0.4, 0.5, 0.7, 0.9, 1.0)
 COUNTED = ("params", "macs")
-
-
-def scenario(name: str, *profiles: str) -> Scenario:
-    return load(shipped()[name], known_parameters(), profiles=profiles)
 
 
 def hilo(n: int, c: int, h: int, alpha: float, s: int) -> float:
@@ -143,7 +136,7 @@ def verdicts(
     name: str, latency: Callable[[Cell], float] = lambda _: 0.01, device: str = "cpu"
 ) -> dict[str, str]:
     found = scenario(name)
-    measured = measured_cells([planted(cell, latency(cell)) for cell in expand(found, device=device)])
+    measured = measured_cells([planted(cell, latency(cell)) for cell in cells_of(name, device=device)])
     return {one.claim.id: one.verdict for one in judge(found.claims, measured)}
 
 
@@ -297,7 +290,7 @@ def test_printed_sizes_are_those_of_the_tables() -> None:
 @pytest.mark.parametrize("name", MIXER_SCENARIOS)
 def test_a_quick_run_can_test_most_of_the_claims_on_any_device(name: str) -> None:
     quick = scenario(name, "quick")
-    measured = measured_cells([planted(cell) for cell in expand(quick, device="cpu")])
+    measured = measured_cells([planted(cell) for cell in cells_of(name, "quick")])
     judged = [one for one in judge(quick.claims, measured) if one.claim.device in (None, "cpu")]
     testable = [one for one in judged if one.verdict != "not testable here"]
     assert len(testable) >= 2 / 3 * len(judged)

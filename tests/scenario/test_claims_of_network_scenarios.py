@@ -11,11 +11,8 @@ import pytest
 from benchsuite.findings.claims import judge
 from benchsuite.results.cell import Cell
 from benchsuite.results.metrics import measured_cells
-from benchsuite.scenario.expand import expand
-from benchsuite.scenario.load import load, shipped
-from benchsuite.scenario.model import Scenario
-from benchsuite.zoo.catalogue import known_parameters
 from tests.report.synthetic import make_record
+from tests.shipped import cells_of, scenario
 
 MUST_TEST = {
     "litv2_table4": ("L4",),
@@ -30,14 +27,6 @@ MUST_TEST = {
 }
 """Scenario → the claims of the papers that it has to test, in one or several sentences each."""
 ALPHAS = (0.0, 0.2, 0.4, 0.5, 0.7, 0.9, 1.0)
-
-
-def scenario(name: str, *profiles: str) -> Scenario:
-    return load(shipped()[name], known_parameters(), profiles=profiles)
-
-
-def cells_of(name: str, *profiles: str, device: str = "cpu") -> list[Cell]:
-    return list(expand(scenario(name, *profiles), device=device))
 
 
 def planted(
@@ -74,7 +63,7 @@ def test_each_claim_of_its_papers_is_among_its_claims(name: str) -> None:
 @pytest.mark.parametrize("profile", ["cpu", "quick"])
 def test_a_smaller_run_still_tests_each_of_its_papers_main_claims(name: str, profile: str) -> None:
     small = scenario(name, profile)
-    measured = measured_cells([planted(cell) for cell in expand(small, device="cpu")])
+    measured = measured_cells([planted(cell) for cell in cells_of(name, profile)])
     judged = {one.claim.id: one.verdict for one in judge(small.claims, measured)}
     testable = {key.split("-")[0] for key, verdict in judged.items() if verdict != "not testable here"}
     # Those that only a GPU, larger images or more networks can say.
@@ -88,7 +77,7 @@ def test_a_smaller_run_still_tests_each_of_its_papers_main_claims(name: str, pro
 def test_quick_runs_use_one_thread_and_one_image_so_that_they_stay_quick_beside_other_work(name: str) -> None:
     quick = scenario(name, "quick")
     assert quick.measure.threads == 1
-    cells = expand(quick, device="cpu")
+    cells = cells_of(name, "quick")
     assert len(cells) <= 11
     assert {cell.batch for cell in cells} == {1}
 
@@ -283,7 +272,7 @@ def test_the_networks_have_as_many_parameters_as_is_claimed_of_them(name: str) -
     claims = [claim for claim in found.claims if claim.metric == "params"]
     named = {side for claim in claims for side in (claim.subject, claim.against)}
     records = []
-    for cell in expand(found, device="cpu"):
+    for cell in cells_of(name):
         if cell.name in named and cell.kernel == "math":
             network = build(cell, "meta", batch=1).module
             records.append(planted(cell, params=sum(weights.numel() for weights in network.parameters())))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from benchsuite.errors import SelectionError
 from benchsuite.results.cell import Cell
 from benchsuite.scenario import filters
-from benchsuite.scenario.filters import mistakes, parse
+from benchsuite.scenario.filters import leaves_none, mistakes, parse
 
 CELL = Cell(
     name="HiLo α=0.9",
@@ -162,6 +162,24 @@ def test_all_bad_terms_are_named_at_once() -> None:
         'dim is compared with a whole number, not with "x", in "dim=x,y"',
         'dim is compared with a whole number, not with "y", in "dim=x,y"',
     ]
+
+
+def test_a_filter_that_leaves_nothing_says_what_there_is_of_each_term_that_no_cell_meets() -> None:
+    other = replace(CELL, name="msa", target="msa", resolution=(224, 224))
+    error = leaves_none(parse("mixer=hillo resolution=225 batch=64 params.alpha=7"), [CELL, other])
+    assert str(error).splitlines() == [
+        "--filter 'mixer=hillo resolution=225 batch=64 params.alpha=7' leaves no cell of 2",
+        '  no cell has mixer=hillo; did you mean "hilo"?',
+        "  allowed: HiLo α=0.9, msa",
+        "  no cell has resolution=225",
+        "  allowed: 448x672, 224",
+        "  no cell has params.alpha=7",
+    ]
+
+
+def test_terms_that_hold_only_one_by_one_are_not_said_to_be_wrong() -> None:
+    other = replace(CELL, name="msa", target="msa", batch=1)
+    assert str(leaves_none(parse("mixer=msa batch=64"), [CELL, other])).endswith("leaves no cell of 2")
 
 
 def test_a_selection_says_which_mixers_it_names() -> None:

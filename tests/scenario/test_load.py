@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -55,33 +53,6 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, content: bytes | No
     assert str(error.value) == f"{path}\n  {expected}"
 
 
-def test_checking_and_expanding_imports_neither_torch_nor_pandas_nor_matplotlib(tmp_path: Path) -> None:
-    path = tmp_path / "s.yaml"
-    path.write_text(GOOD)
-    code = f"""
-import sys
-from pathlib import Path
-from benchsuite.scenario import expand, load, schema, validate
-scenario = load.load(Path({str(path)!r}), {KNOWN!r})
-assert len(expand.expand(scenario, device="cpu")) == 2
-schema.json_schema({KNOWN!r})
-print([name for name in ("torch", "fvcore", "pandas", "numpy", "matplotlib") if name in sys.modules])
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
-
-
-def test_finding_and_filtering_need_neither_yaml_nor_pydantic() -> None:
-    code = """
-import sys
-from benchsuite.scenario import expand, filters, load
-load.shipped()
-print([name for name in ("pydantic", "yaml") if name in sys.modules])
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
-
-
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout with two scenarios; the working directory is elsewhere."""
@@ -130,6 +101,13 @@ def test_a_name_that_is_nothing_is_told_what_there_is(reference: str) -> None:
         f'no file and no shipped scenario is called "{reference}"; did you mean "hilo"?\n'
         "  shipped: hilo, twins"
     )
+
+
+@pytest.mark.usefixtures("checkout")
+def test_a_file_that_is_not_there_is_told_the_nearest_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "hilos.yaml").write_text("")
+    with pytest.raises(UsageError, match=f'; did you mean "{tmp_path}/hilos.yaml"\\?\n  shipped: '):
+        resolve(f"{tmp_path}/hilso.yaml")
 
 
 def test_a_checkout_without_scenarios_says_so(checkout: Path) -> None:

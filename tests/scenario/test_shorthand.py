@@ -6,7 +6,7 @@ import pytest
 
 from benchsuite.errors import UsageError
 from benchsuite.scenario.expand import expand
-from benchsuite.scenario.shorthand import ShellLine, scenario, to_yaml
+from benchsuite.scenario.shorthand import ShellLine, option, scenario, to_yaml
 from benchsuite.scenario.validate import check
 from benchsuite.zoo.catalogue import known_parameters
 
@@ -24,6 +24,23 @@ def test_names_and_axes_are_those_of_the_line() -> None:
         "resolution": [224, 448],
         "batch": 8,
     }
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("sweep.mixer[0].vary.alfa", "--params hilo.alfa"),
+        ("sweep.mixer[0].vary.alpha[1]", "--params hilo.alpha"),
+        ("sweep.resolution[1]", "--resolution"),
+        ("sweep.num_heads", "--heads"),
+        ("sweep.mixer[1]", None),
+        ("sweep.mixer[0].name", None),
+        ("measure.max_s", None),
+    ],
+)
+def test_a_mistake_is_placed_at_the_option_that_it_came_from(path: str, said: str | None) -> None:
+    line = ShellLine(("hilo", "msa"), {"resolution": "224,448"}, ("hilo.alfa=0.5,0.9",))
+    assert option(path, scenario(line, MIXERS, BACKBONES)) == said
 
 
 def test_parameters_take_several_values_and_lists() -> None:

@@ -1,9 +1,11 @@
-"""Every mixer, block and network on fake CUDA tensors, which have shapes and a device and no data: what mixes
-devices, copies from or to the host, or waits for a number of the device, raises or is noted."""
+"""Every mixer and block, and a network of each kind, on fake CUDA tensors, which have shapes and a device and
+no data: what mixes devices, copies from or to the host, or waits for a number of the device, raises or is
+noted."""
 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -74,11 +76,20 @@ class Tables(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
+def kinds() -> dict[tuple[str, str], list[str]]:
+    """File, and name without its size → networks that differ in numbers only, the smallest first."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, target in BACKBONES.items():
+        kind = re.sub(r"_(ti|[tsmblhg]|[bdmsl]\d+)(?=_|$)|\d\d$", "", name)
+        found.setdefault((target.partition(":")[0], kind), []).append(name)
+    return found
+
+
 def _rows() -> Iterator[Any]:
     for name in (*MIXERS, *BLOCKS):
         for kernel in {"math", "sdpa"} & set(getattr(mixer_class(name), "kernels", ("math",))):
             yield pytest.param("mixer" if name in MIXERS else "block", name, kernel, id=f"{name}-{kernel}")
-    for name in BACKBONES:
+    for name, *_ in kinds().values():
         yield pytest.param("backbone", name, "math", id=name)
 
 
@@ -130,6 +141,13 @@ def _unlinked() -> str:
     except RuntimeError as error:
         return str(error)
     return ""
+
+
+def test_networks_of_a_kind_are_made_of_the_same_modules() -> None:
+    for names in kinds().values():
+        made = (on_meta("backbone", name, "math", "inference").module for name in names)
+        first, *others = ({type(module) for module in network.modules()} for network in made)
+        assert all(other == first for other in others), names
 
 
 @each

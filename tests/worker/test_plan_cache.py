@@ -12,8 +12,8 @@ from benchsuite.measurement import op_table
 from benchsuite.results.cell import Cell
 from benchsuite.results.record import Cost
 from benchsuite.worker import plan_cache
-from benchsuite.worker.cost import MemoryEstimate
 from benchsuite.worker.plan_cache import kept
+from benchsuite.worker.worker_reply import MemoryEstimate
 from tests.builders import make_cell
 
 COST = Cost(

@@ -17,7 +17,7 @@ from benchsuite.measurement.cpu import CpuDevice
 from benchsuite.measurement.stopping import Visit
 from benchsuite.results.cell import Cell
 from benchsuite.results.record import Record
-from benchsuite.runner.rounds import measure_in_rounds
+from benchsuite.runner.rounds import Rounds
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker import calls as worker
 from benchsuite.worker import cell_setup, inspection
@@ -176,7 +176,12 @@ def test_later_rounds_are_told_how_many_calls_make_a_sample() -> None:
     class Workers:
         def begin_round(self) -> None: ...
 
-        def visit(self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float) -> WorkerReply[Record]:
+        def timer(self, allocator: str) -> Workers:
+            return self
+
+        def call(
+            self, function: str, cell: Cell, measure: Measure, visit: Visit, **_: object
+        ) -> WorkerReply[Record]:
             told.append(visit.calls)
             record = make_record(samples=(1e-5,) * 4)
             assert record.timing is not None
@@ -185,9 +190,8 @@ def test_later_rounds_are_told_how_many_calls_make_a_sample() -> None:
 
     measure = Measure(metrics=("latency",), rounds=3, precision=None)
     cells = [make_cell(device="cpu")]
-    (one,) = measure_in_rounds(
-        cells, measure, cast("Any", Workers()), begins=lambda _: None, stopping=lambda: False
-    )
+    rounds = Rounds(measure=measure, workers=cast("Any", Workers()), stopping=lambda: False)
+    (one,) = rounds.records(cells)
     assert told == [None, 20, 20]
     assert one.timing is not None
     assert one.timing.calls_per_sample == 20

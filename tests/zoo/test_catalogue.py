@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -105,14 +103,6 @@ def test_axes_are_no_parameters_but_heads_may_be() -> None:
 def test_a_block_is_measured_by_its_name_as_a_mixer_is() -> None:
     for name, target in BLOCKS.items():
         assert mixer_class(name) is mixer_class(target)
-
-
-def test_reading_needs_no_torch(repository: Path) -> None:
-    code = (
-        "import sys; from benchsuite.zoo.catalogue import known_parameters; dict(known_parameters()); "
-        "sys.exit('torch' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=repository).returncode == 0
 
 
 def test_an_unknown_name_is_refused_with_the_nearest_and_all() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchsuite.errors import INCONCLUSIVE
-from benchsuite.format import counted, si
+from benchsuite.format import counted, si, significant
 from benchsuite.gate.baseline import Baseline, BaselineCell
 from benchsuite.gate.formats.phrases import chance_words, headline, labels, labels_of, ordered, why
 from benchsuite.gate.noise import GateNoise
@@ -152,9 +152,9 @@ def noise_rows(noise: GateNoise) -> list[dict[str, str]]:
     return [
         {
             "cell": cell.name,
-            "pair by pair": f"±{100 * cell.spread:.2g} %",
-            f"noise of {noise.pairs} pairs": f"{100 * cell.noise:.2g} %",
-            "limit": f"{100 * max(noise.floor, cell.noise):.2g} %",
+            "pair by pair": f"±{significant(100 * cell.spread, 2)} %",
+            f"noise of {noise.pairs} pairs": f"{significant(100 * cell.noise, 2)} %",
+            "limit": f"{significant(100 * max(noise.floor, cell.noise), 2)} %",
         }
         for cell in sorted(noise.cells, key=lambda one: -one.noise)
     ]

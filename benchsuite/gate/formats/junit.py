@@ -10,7 +10,6 @@ Layout: testsuites, testsuite, properties, testcase, as Jenkins's xunit plugin h
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET  # writes only
-from dataclasses import replace
 
 from benchsuite.gate.formats.phrases import (
     NO_CELLS,
@@ -72,7 +71,7 @@ def _case(suite: ET.Element, cell: GateCell, name: str, result: GateResult) -> N
     message = one_line(f"{VERDICT_WORDS[cell.verdict]}: {detail(cell)}".rstrip(": "))
     if cell.verdict in result.failing:
         failure = ET.SubElement(case, "failure", {"type": cell.verdict, "message": message})
-        failure.text = how_to_accept(replace(result, cells=(cell,))) or None
+        failure.text = how_to_accept(result, cell) or None
     elif cell.verdict == "no longer counted":
         ET.SubElement(case, "error", {"type": "NoLongerCounted", "message": message})
     elif cell.verdict in _NOTHING_TO_SAY or cell.candidate != "ok":

@@ -47,6 +47,8 @@ _CALM: tuple[CellVerdict, ...] = (
 """Verdicts on which nobody acts."""
 UNCOMPARED: tuple[CellVerdict, ...] = ("no longer counted", "failed")
 """Verdicts of cells that may have regressed, which nobody can tell."""
+_OF_THE_FILE: tuple[CellVerdict, ...] = ("removed", "new", "broken", "failed", "no longer counted")
+"""Verdicts of cells that a baseline takes over with `--cells`, and not by the name of a number."""
 NO_CELLS = "no cell was compared, which is no pass"
 _SHOWN = 3
 """Changes or cells that a line names; it says how many more there are."""
@@ -226,24 +228,31 @@ def notes(result: GateResult) -> list[str]:
     return [one_line(text) for text in (*differences, *result.notes[:20], _chance(result)) if text]
 
 
-def how_to_accept(result: GateResult) -> str:
-    """How to accept what changed, by name, in lines; empty if there is nothing to accept."""
+def how_to_accept(result: GateResult, only: GateCell | None = None) -> str:
+    """One command that accepts what changed, by the cells' labels, in lines; empty if there is nothing.
+
+    Args:
+        only: the cell that is spoken of; None for all of them.
+    """
+    cells = result.cells if only is None else (only,)
+    label = labels(result)
     names = [
-        f"{cell.id}:{change.metric}"
-        for cell in result.of(*COUNTED)
+        f"{label[cell.id]}:{change.metric}"
+        for cell in cells
+        if cell.verdict in COUNTED
         for change in cell.changes
         if change not in cell.accepted
     ]
     lines = []
     if names:
         also = " and commit the file" if result.accept else ""
-        verb = result.accept or "benchsuite gate … --accept"
-        lines = [f"If these changes are meant, accept each by name{also}:"]
-        lines += [f"  {verb} {shlex.quote(name)}" for name in names[:10]]
+        before = "" if result.accept else "--accept "
+        words = [result.accept or "benchsuite gate …", *(before + shlex.quote(name) for name in names[:10])]
+        lines = [f"If these changes are meant, accept them by name{also}:", f"  {' '.join(words)}"]
         if len(names) > 10:
             lines.append(f"  and {len(names) - 10} more; a metric alone, as `macs`, accepts it in every cell")
-    if result.accept and (cells := result.of("removed", "new", "broken", "failed", "no longer counted")):
-        came = counted(len(cells), "cell came or went or changed its", "cells came or went or changed their")
+    if result.accept and (others := [cell for cell in cells if cell.verdict in _OF_THE_FILE]):
+        came = counted(len(others), "cell came or went or changed its", "cells came or went or changed their")
         lines += [f"{came} status; if that is meant:", f"  {result.accept} --cells"]
     return "\n".join(in_xml(line) for line in lines)
 

@@ -11,7 +11,7 @@ from benchsuite.errors import ExecutorError
 from benchsuite.results.cell import Cell
 from benchsuite.results.record import Record
 from benchsuite.runner.executors.executor import WorkerSettings
-from benchsuite.runner.rounds import measure_in_rounds
+from benchsuite.runner.rounds import Rounds
 from benchsuite.runner.workers import ProcessWorkers
 
 
@@ -64,14 +64,13 @@ class DeviceWorkers:
     def measure(self, cells: Sequence[Cell]) -> Iterator[Record]:
         """Measure cells in rounds; each is yielded as soon as nothing more is to be learnt of it."""
         assert self._workers is not None
-        yield from measure_in_rounds(
-            cells,
-            self._settings.measure,
-            self._workers,
-            begins=lambda cell: None,
+        rounds = Rounds(
+            measure=self._settings.measure,
+            workers=self._workers,
             stopping=lambda: self._stop.is_set() or self._stopping(),
             planned=self._settings.planned,
         )
+        yield from rounds.records(cells)
 
     def stop(self) -> None:
         """End soon what is under way."""

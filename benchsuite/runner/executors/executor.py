@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from benchsuite.runner.process import ANSWERS
 from benchsuite.runner.workers import PlanningWorkers, Workers
 
 if TYPE_CHECKING:
+    from benchsuite.results.record import Record
     from benchsuite.runner.recorder import RunRecorder
     from benchsuite.scenario.measure_settings import Measure
 
@@ -96,11 +97,15 @@ class Executor:
         settings: Mapping[str, WorkerSettings],
         recorder: RunRecorder,
         stopping: Callable[[], bool],
-    ) -> None:
+    ) -> Iterable[Record]:
         """Measure all groups, each on one device.
 
         Args:
             settings: device → how to measure on it.
+
+        Returns:
+            Records to keep as they come. Executors of several workers keep theirs as they come, each with its
+            session, and have none left.
 
         Raises:
             ExecutorFailed: the cluster is gone, say; what came before is kept.

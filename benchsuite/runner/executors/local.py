@@ -5,7 +5,6 @@ Never are two cells timed on one device. A CPU is the host of all GPUs, so its c
 
 from __future__ import annotations
 
-import functools
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from benchsuite.results.cell import Cell
 from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Record
 from benchsuite.runner.executors.executor import ComparisonGroup, Executor, WorkerSettings
-from benchsuite.runner.rounds import measure_in_rounds
+from benchsuite.runner.rounds import Rounds
 from benchsuite.runner.workers import WORKERS, Workers
 
 if TYPE_CHECKING:
@@ -59,32 +58,32 @@ class LocalExecutor(Executor):
         settings: Mapping[str, WorkerSettings],
         recorder: RunRecorder,
         stopping: Callable[[], bool],
-    ) -> None:
+    ) -> Iterator[Record]:
         by_device: dict[str, list[ComparisonGroup]] = {}
         for group in groups:
             by_device.setdefault(group.device, []).append(group)
 
         def records(device: str, workers: Workers) -> Iterator[Record]:
-            measure = functools.partial(
-                measure_in_rounds,
+            rounds = Rounds(
                 measure=settings[device].measure,
                 workers=workers,
-                begins=recorder.cell_begins,
                 stopping=stopping,
+                begins=recorder.cell_begins,
                 round_begins=recorder.round_begins,
-                earlier=recorder.earlier,
                 visited=recorder.keep_round,
+                earlier=recorder.earlier,
                 planned=settings[device].planned,
             )
             due = itertools.takewhile(lambda _: not stopping(), _together(by_device[device]))
-            return itertools.chain.from_iterable(map(measure, due))
+            return itertools.chain.from_iterable(map(rounds.records, due))
 
-        for wave in waves(list(by_device)):
+        def measured(wave: list[str]) -> Iterable[Record]:
             if len(wave) == 1:
-                for record in records(wave[0], self.planner):
-                    recorder.keep(record)
-            else:
-                side_by_side(wave, self.planner, records, recorder.keep, recorder.broken)
+                return records(wave[0], self.planner)
+            side_by_side(wave, self.planner, records, recorder.keep, recorder.broken)
+            return ()
+
+        return itertools.chain.from_iterable(map(measured, waves(list(by_device))))
 
 
 def _together(groups: Sequence[ComparisonGroup]) -> Iterator[list[Cell]]:

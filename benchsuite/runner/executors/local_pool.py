@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from benchsuite.errors import ExecutorError
 from benchsuite.runner.executors.device_workers import DeviceWorkers, core_sets
-from benchsuite.runner.executors.executor import ComparisonGroup, RemoteExecutor, WorkerSettings
-from benchsuite.runner.executors.pool import WorkerPool
+from benchsuite.runner.executors.pool import PoolExecutor, WorkerPool
 from benchsuite.runner.process import ANSWERS
 
-if TYPE_CHECKING:
-    from benchsuite.runner.recorder import RunRecorder
 
-
-class LocalPoolExecutor(RemoteExecutor):
+class LocalPoolExecutor(PoolExecutor):
     """Several workers on the CPU of this machine, each on a set of cores of its own.
 
     They share caches and memory bandwidth, which their numbers suffer from; how many cells shared the host is
@@ -34,21 +29,14 @@ class LocalPoolExecutor(RemoteExecutor):
             raise ExecutorError(f"--executor-option workers={workers}: {error}") from None
         super().__init__({}, pythonpath, answers)
 
-    def run(
-        self,
-        groups: Sequence[ComparisonGroup],
-        settings: Mapping[str, WorkerSettings],
-        recorder: RunRecorder,
-        stopping: Callable[[], bool],
-    ) -> None:
+    def _pool(self, device: str) -> WorkerPool:
         count = len(self._cores)
 
         def start(number: int) -> DeviceWorkers:
             own = self._cores[number]
             return DeviceWorkers((number, count), count, f"cores {own[0]}–{own[-1]}")
 
-        for _, due, chosen in self._by_device(groups, settings):
-            WorkerPool(start, count).run(due, chosen, recorder, stopping)
+        return WorkerPool(start, count)
 
     def _resolved(self, word: str) -> str:
         if word not in ("auto", "cpu"):

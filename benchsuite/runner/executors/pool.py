@@ -15,7 +15,7 @@ from benchsuite.results.cell import Cell
 from benchsuite.results.machine import device_identity
 from benchsuite.results.record import Failure, Record, now
 from benchsuite.runner.estimate import longest_first
-from benchsuite.runner.executors.executor import ComparisonGroup, WorkerSettings
+from benchsuite.runner.executors.executor import ComparisonGroup, RemoteExecutor, WorkerSettings
 
 if TYPE_CHECKING:
     from benchsuite.runner.recorder import RunRecorder
@@ -292,6 +292,25 @@ class WorkerPool:
             workers = list(self._workers.values())
         for worker in workers:
             do(worker)
+
+
+class PoolExecutor(RemoteExecutor):
+    """An executor that measures each device's groups on a pool of workers."""
+
+    def _pool(self, device: str) -> WorkerPool:
+        """The workers for a device."""
+        raise NotImplementedError
+
+    def run(
+        self,
+        groups: Sequence[ComparisonGroup],
+        settings: Mapping[str, WorkerSettings],
+        recorder: RunRecorder,
+        stopping: Callable[[], bool],
+    ) -> tuple[()]:
+        for device, due, chosen in self._by_device(groups, settings):
+            self._pool(device).run(due, chosen, recorder, stopping)
+        return ()
 
 
 def lost(cell: Cell, error: WorkerLost, attempts: int) -> Record:

@@ -14,19 +14,16 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchsuite.errors import BenchsuiteError, ExecutorError, ExecutorFailed, WorkerLost
 from benchsuite.results.cell import Cell
 from benchsuite.results.record import Record
 from benchsuite.runner.executors.device_workers import DeviceWorkers, one_device
-from benchsuite.runner.executors.executor import ComparisonGroup, RemoteExecutor, WorkerSettings
-from benchsuite.runner.executors.pool import WorkerPool
+from benchsuite.runner.executors.executor import WorkerSettings
+from benchsuite.runner.executors.pool import PoolExecutor, WorkerPool
 from benchsuite.runner.process import ANSWERS
 from benchsuite.search_path import move_to
-
-if TYPE_CHECKING:
-    from benchsuite.runner.recorder import RunRecorder
 
 TIMEOUT_S = 60.0
 RETRIES = 2
@@ -52,7 +49,7 @@ class Slot:
     groups: int
 
 
-class RayExecutor(RemoteExecutor):
+class RayExecutor(PoolExecutor):
     """Measures on the nodes of a Ray cluster.
 
     Args:
@@ -72,21 +69,10 @@ class RayExecutor(RemoteExecutor):
         self._ray = _connected(options.get("address"), self._timeout_s)
         super().__init__(options, pythonpath, answers)
 
-    def run(
-        self,
-        groups: Sequence[ComparisonGroup],
-        settings: Mapping[str, WorkerSettings],
-        recorder: RunRecorder,
-        stopping: Callable[[], bool],
-    ) -> None:
-        for device, due, chosen in self._by_device(groups, settings):
-            slots = self._slots(device)
-            pool = WorkerPool(
-                lambda i, slots=slots: self._actor(slots[i]),  # type: ignore[misc]
-                len(slots),
-                retries=int(self._options.get("retries", RETRIES)),
-            )
-            pool.run(due, chosen, recorder, stopping)
+    def _pool(self, device: str) -> WorkerPool:
+        slots = self._slots(device)
+        retries = int(self._options.get("retries", RETRIES))
+        return WorkerPool(lambda number: self._actor(slots[number]), len(slots), retries=retries)
 
     def close(self) -> None:
         """Let go of the cluster, and end it if it was started here."""

@@ -122,7 +122,7 @@ class SlurmExecutor(RemoteExecutor):
         settings: Mapping[str, WorkerSettings],
         recorder: RunRecorder,
         stopping: Callable[[], bool],
-    ) -> None:
+    ) -> tuple[()]:
         earlier = [int(path.name) for path in (recorder.folder / SHARDS).glob("*") if path.name.isdigit()]
         folder = recorder.folder.resolve() / SHARDS / str(max(earlier, default=0) + 1)
         folder.mkdir(parents=True)
@@ -137,6 +137,7 @@ class SlurmExecutor(RemoteExecutor):
             self._see_off()
             raise
         shutil.rmtree(recorder.folder / SHARDS, ignore_errors=True)
+        return ()
 
     def _measure(
         self,

@@ -145,10 +145,12 @@ def test_cells_are_named_by_what_tells_them_apart() -> None:
 def test_the_noisiest_cell_comes_first_and_no_limit_is_below_the_floor() -> None:
     cells = (
         CellNoise(id="a", name="Calm", noise=0.004, spread=0.005, log_ratios=()),
+        CellNoise(id="c", name="Wild", noise=1.126, spread=1.2, log_ratios=()),
         CellNoise(id="b", name="Noisy", noise=0.09, spread=0.1, log_ratios=()),
     )
     noise = GateNoise(scenario="s", machine="m", environment={}, pairs=9, floor=0.02, cells=cells)
     assert [tuple(row.values()) for row in noise_rows(noise)] == [
+        ("Wild", "±120 %", "113 %", "113 %"),
         ("Noisy", "±10 %", "9 %", "9 %"),
         ("Calm", "±0.5 %", "0.4 %", "2 %"),
     ]

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from benchsuite.errors import ExecutorError
-from benchsuite.measurement.stopping import Visit
 from benchsuite.results.store import read_run
 from benchsuite.runner.executors.executor import Executor
 from benchsuite.runner.executors.local import LocalExecutor
@@ -84,7 +83,7 @@ def test_planning_workers_only_plan() -> None:
         with pytest.raises(NotImplementedError):
             planner.begin_round()
         with pytest.raises(NotImplementedError):
-            planner.visit(cell, measure, Visit())
+            planner.timer("retain")
         with pytest.raises(NotImplementedError):
             planner.inspect(cell, measure)
         with pytest.raises(NotImplementedError):

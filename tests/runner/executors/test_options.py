@@ -177,7 +177,7 @@ def test_a_run_whose_workers_are_gone_says_how_to_go_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Gone(LocalExecutor):
-        def run(self, *arguments: Any) -> None:
+        def run(self, *arguments: Any) -> Any:
             raise ExecutorFailed("no worker is left, 2 groups were not measured")
 
     monkeypatch.setattr(ray, "RayExecutor", lambda *_: Gone(InlineWorkers((), FAKE), "ray"))

@@ -28,6 +28,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'benchsuite[ray]'")
 pytestmark = [
+    pytest.mark.slow,  # starts a cluster
     pytest.mark.xdist_group("executors"),
     pytest.mark.filterwarnings("ignore"),  # Ray's own, from its threads
     pytest.mark.skipif(sys.platform != "linux", reason="kills nodes as Linux allows"),

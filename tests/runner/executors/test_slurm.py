@@ -85,6 +85,7 @@ def test_jobs_give_the_records_of_the_inline_executor_and_leave_nothing_behind(
     assert not (tmp_path / "run" / ".slurm").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGUSR2])
 def test_a_job_that_is_killed_or_preempted_goes_on_with_what_is_left(
     tmp_path: Path, expected: Any, number: int
@@ -101,6 +102,7 @@ def test_a_job_that_is_killed_or_preempted_goes_on_with_what_is_left(
     assert attempts.count(2) <= 2  # one group was in flight
 
 
+@pytest.mark.slow
 def test_a_driver_that_is_killed_loses_nothing_that_its_jobs_have_measured(
     tmp_path: Path, expected: Any, repository: Path
 ) -> None:
@@ -133,6 +135,7 @@ def test_a_driver_that_is_killed_loses_nothing_that_its_jobs_have_measured(
     assert not (folder / ".slurm").exists()
 
 
+@pytest.mark.slow
 def test_asked_to_stop_jobs_end_soon_and_the_run_can_be_gone_on_with(tmp_path: Path, expected: Any) -> None:
     folder = tmp_path / "run"
     records: list[Record] = []
@@ -147,6 +150,7 @@ def test_asked_to_stop_jobs_end_soon_and_the_run_can_be_gone_on_with(tmp_path: P
     assert deterministic(folder) == expected["slow"]
 
 
+@pytest.mark.slow
 def test_a_second_interrupt_ends_jobs_at_once_and_what_they_wrote_is_found_again(
     tmp_path: Path, expected: Any
 ) -> None:
@@ -169,6 +173,7 @@ def test_a_second_interrupt_ends_jobs_at_once_and_what_they_wrote_is_found_again
     assert deterministic(folder) == expected["slow"]
 
 
+@pytest.mark.slow
 def test_a_job_that_cannot_begin_is_tried_again_and_then_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,6 +191,7 @@ class _Broken(Task):
         raise OSError("no such library")
 
 
+@pytest.mark.slow
 def test_what_is_wrong_with_the_input_ends_the_run_in_its_own_words(
     tmp_path: Path,
 ) -> None:
@@ -285,6 +291,7 @@ def test_a_job_whose_driver_has_gone_on_without_it_measures_nothing(tmp_path: Pa
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_shards_of_jobs_whose_driver_is_gone_can_be_merged_like_any_other(
     tmp_path: Path, expected: Any
 ) -> None:
