@@ -204,18 +204,23 @@ def test_the_contents_of_a_phone_are_one_line_that_scrolls(hilo: Path, opened: O
     assert last["x"] + last["width"] <= 390
 
 
-@pytest.mark.parametrize("width", [718, 390])
-def test_on_paper_and_phone_headline_and_first_figure_have_the_whole_width(
-    width: int, hilo: Path, opened: Open
-) -> None:
-    page = opened(hilo, viewport={"width": width, "height": 1000}).page
-    if width == 718:  # A4 at 96 dpi without the margins
-        page.emulate_media(media="print")
-    text = box(page, "article header")["width"]
+def test_on_a_phone_headline_and_first_figure_have_the_whole_width(hilo: Path, opened: Open) -> None:
+    page = opened(hilo, **PHONE).page
     shown = page.locator(".first figure svg").evaluate_all(
         "all => all.filter(e => e.checkVisibility()).map(e => e.getBoundingClientRect().width)"
     )
-    assert shown[0] == pytest.approx(text, rel=0.02)
+    assert shown[0] == pytest.approx(box(page, "article header")["width"], rel=0.02)
+    assert page.locator(".headline").evaluate("e => getComputedStyle(e).textWrapStyle") == "auto"
+
+
+def test_the_first_figure_is_as_large_as_the_first_sheet_of_paper_has_room(hilo: Path, opened: Open) -> None:
+    width, height = 190 * 96 / 25.4, 273 * 96 / 25.4  # A4 without the margins
+    page = opened(hilo, viewport={"width": round(width), "height": 1000}).page
+    page.emulate_media(media="print")
+    figure, drawn = box(page, ".first figure"), box(page, ".first .picture svg")
+    assert figure["y"] + figure["height"] <= height
+    across, up = map(float, page.locator(".first .picture svg").first.get_attribute("viewBox").split()[2:])
+    assert min(drawn["width"], drawn["height"] * across / up) > 0.7 * width
     assert page.locator(".headline").evaluate("e => getComputedStyle(e).textWrapStyle") == "auto"
 
 
