@@ -40,7 +40,7 @@ _SAID: Mapping[str, tuple[str, ...]] = {"call": get_args(_call.Call), "layout": 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
+class MixerSlot:
     """Where a mixer goes in a network.
 
     Attributes:
@@ -84,7 +84,7 @@ def _refuse_grid(choice: MixerChoice, stage: str) -> None:
         )
 
 
-def chosen(choice: MixerChoice, slot: Slot) -> Callable[[], nn.Module]:
+def chosen(choice: MixerChoice, slot: MixerSlot) -> Callable[[], nn.Module]:
     """A function that makes one mixer of the chosen kind, after having tried that it fits.
 
     Raises:
@@ -206,7 +206,7 @@ def _known(where: str, what: str, word: str, allowed: tuple[str, ...]) -> None:
     raise ValueError(f'{where}no {what} "{word}"{hint} Allowed: {", ".join(allowed)}')
 
 
-def _try(make: Callable[[], nn.Module], what: str, slot: Slot, *, ours: bool) -> None:
+def _try(make: Callable[[], nn.Module], what: str, slot: MixerSlot, *, ours: bool) -> None:
     """Run one on "meta"; raise ValueError if it changes the shape, or is ours and cannot be built or run."""
     dim, stride, (height, width) = slot.dim, slot.stride, slot.grid
     try:

@@ -19,7 +19,7 @@ from benchsuite.backbones._choice import (
     Choices,
     Layout,
     MixerChoice,
-    Slot,
+    MixerSlot,
     check_runs_on,
     choice_of,
     chosen,
@@ -181,9 +181,9 @@ def _in_turn(choice: MixerChoice, place: Place) -> list[MixerChoice]:
     return list(alternate)
 
 
-def _slot(stage: Stage, place: Place) -> Slot:
+def _slot(stage: Stage, place: Place) -> MixerSlot:
     """Where the mixers of a stage are."""
-    return Slot(
+    return MixerSlot(
         stage=place.name,
         dim=place.dim,
         grid=place.grid,

@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from benchsuite.backbones._choice import Choices, Size, Slot, check_runs_on, choice_of, chosen
+from benchsuite.backbones._choice import Choices, MixerSlot, Size, check_runs_on, choice_of, chosen
 from benchsuite.backbones._embed import check_image, image_size
 from benchsuite.backbones._network import NetworkPort, network, take
 from benchsuite.backbones._stage import NORM_1E6, PreNormBlock
@@ -62,7 +62,7 @@ class MLPMixer(nn.Module):
         self.size = image_size(resolution, config.patch_size, "MLP-Mixer")
         self.grid = (self.size[0] // config.patch_size, self.size[1] // config.patch_size)
         self.patch_embed = nn.Conv2d(3, dim, config.patch_size, stride=config.patch_size)
-        slot = Slot(stage="all", dim=dim, grid=self.grid, layout="BNC", kernel=kernel)
+        slot = MixerSlot(stage="all", dim=dim, grid=self.grid, layout="BNC", kernel=kernel)
         self.slots = {"all": (slot,)}
         choice = choice_of(mixer, "all", STAGES)
         make: Callable[[], nn.Module]

@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from benchsuite.backbones._choice import (
     Choices,
     MixerChoice,
+    MixerSlot,
     Size,
-    Slot,
     check_runs_on,
     choice_of,
     chosen,
@@ -140,17 +140,17 @@ def _strided(grid: Size, stride: int) -> Size:
     return -(-grid[0] // stride), -(-grid[1] // stride)
 
 
-def _slots(config: ResNetConfig, grid: Size, kernel: str) -> dict[str, tuple[Slot, ...]]:
+def _slots(config: ResNetConfig, grid: Size, kernel: str) -> dict[str, tuple[MixerSlot, ...]]:
     """Stage → where each of its bottlenecks mixes; the first of a stage has its stride."""
-    slots: dict[str, tuple[Slot, ...]] = {}
+    slots: dict[str, tuple[MixerSlot, ...]] = {}
     for stage, depth, width, stride in zip(STAGES, config.depths, WIDTHS, STRIDES, strict=True):
-        first = Slot(stage=stage, dim=width, grid=grid, layout="NCHW", stride=stride, kernel=kernel)
+        first = MixerSlot(stage=stage, dim=width, grid=grid, layout="NCHW", stride=stride, kernel=kernel)
         grid = _strided(grid, stride)
         slots[stage] = (first, *(depth - 1) * (replace(first, grid=grid, stride=1),))
     return slots
 
 
-def _mixers(choice: MixerChoice | None, slot: Slot) -> Callable[[], nn.Module]:
+def _mixers(choice: MixerChoice | None, slot: MixerSlot) -> Callable[[], nn.Module]:
     if choice is None:
         return lambda: Conv3x3(slot.dim, stride=slot.stride)
     return chosen(choice, slot)

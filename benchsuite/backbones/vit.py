@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchsuite.backbones._choice import Choices, Size, Slot, check_runs_on, choice_of, chosen
+from benchsuite.backbones._choice import Choices, MixerSlot, Size, check_runs_on, choice_of, chosen
 from benchsuite.backbones._embed import check_image, image_size
 from benchsuite.backbones._network import Builder, NetworkPort, network, take
 from benchsuite.backbones._stage import NORM_1E6, PreNormBlock
@@ -83,7 +83,7 @@ class ViT(nn.Module):
         self.patch_embed = nn.Conv2d(3, config.dim, config.patch_size, stride=config.patch_size)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, config.dim))
         self.pos_embed = nn.Parameter(torch.zeros(1, self.row[1], config.dim))
-        slot = Slot(
+        slot = MixerSlot(
             stage="all",
             dim=config.dim,
             grid=self.row,

@@ -18,7 +18,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchsuite.backbones._choice import Choices, MixerChoice, Size, Slot, check_runs_on, choice_of, chosen
+from benchsuite.backbones._choice import (
+    Choices,
+    MixerChoice,
+    MixerSlot,
+    Size,
+    check_runs_on,
+    choice_of,
+    chosen,
+)
 from benchsuite.backbones._embed import check_image, image_size, size_of
 from benchsuite.backbones._network import NetworkPort, network, take
 from benchsuite.backbones._stage import NORM, PreNormBlock
@@ -96,7 +104,7 @@ class VOLO(nn.Module):
         scale = config.pooling_scale
         self.pos_embed = nn.Parameter(torch.zeros(1, height // scale, width // scale, dim))
         self.network = nn.ModuleList()
-        self.slots: dict[str, tuple[Slot, ...]] = {}
+        self.slots: dict[str, tuple[MixerSlot, ...]] = {}
         grid = (height, width)
         for index, stage in enumerate(STAGES):
             slot = _slot(config, index, grid, kernel)
@@ -205,13 +213,15 @@ class ClassBlock(nn.Module):
         return torch.cat([token, x[:, 1:]], dim=1)
 
 
-def _slot(config: VOLOConfig, index: int, grid: Size, kernel: str) -> Slot:
+def _slot(config: VOLOConfig, index: int, grid: Size, kernel: str) -> MixerSlot:
     dim, num_heads = config.dims[index], config.num_heads[index]
-    return Slot(stage=STAGES[index], dim=dim, grid=grid, layout="BNC", num_heads=num_heads, kernel=kernel)
+    return MixerSlot(
+        stage=STAGES[index], dim=dim, grid=grid, layout="BNC", num_heads=num_heads, kernel=kernel
+    )
 
 
 def _mixers(
-    config: VOLOConfig, index: int, slot: Slot, choice: MixerChoice | None
+    config: VOLOConfig, index: int, slot: MixerSlot, choice: MixerChoice | None
 ) -> Callable[[], nn.Module]:
     if choice is not None:
         return chosen(choice, slot)

@@ -18,7 +18,7 @@ from benchsuite.zoo.source import Parameter
 if TYPE_CHECKING:
     from torch import nn
 
-    from benchsuite.backbones._choice import Slot
+    from benchsuite.backbones._choice import MixerSlot
 
 FUSED = ("sdpa", "flash", "mem_efficient", "cudnn")
 """Kernels that are torch's fused attention; a mixer that has all of them is said to run "fused"."""
@@ -224,7 +224,7 @@ def _stages(entry: ZooEntry, width: int) -> Iterator[str]:
     yield "stages"
     if not isinstance(network, Hierarchy):
         yield from _wrapped("  mixes with    ", ", ".join(_mixers_in(network)) or "its own", width)
-        for name, places in cast("Mapping[str, Sequence[Slot]]", network.slots).items():
+        for name, places in cast("Mapping[str, Sequence[MixerSlot]]", network.slots).items():
             yield f"  {name}"
             yield from _takes(_unfit(places), width)
         return
@@ -262,7 +262,7 @@ def _mixers_in(stage: nn.Module) -> list[str]:
     return list(dict.fromkeys(names[target] for target in classes if target in names))
 
 
-def _unfit(slots: Sequence[Slot]) -> Sequence[str]:
+def _unfit(slots: Sequence[MixerSlot]) -> Sequence[str]:
     """The mixers of the zoo that do not fit a stage as they are."""
     from benchsuite.backbones._choice import chosen
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from benchsuite.backbones._call import CallError
 from benchsuite.backbones._choice import (
     MixerChoice,
-    Slot,
+    MixerSlot,
     check_runs_on,
     choice_of,
     chosen,
@@ -97,7 +97,7 @@ class Three(Scaling):
 
 def make(choice: MixerChoice, **changed: Any) -> nn.Module:
     place: dict[str, Any] = {"stage": "stage3", "dim": 32, "grid": (14, 7), "layout": "BNC", "num_heads": 4}
-    return chosen(choice, Slot(**place | changed))()
+    return chosen(choice, MixerSlot(**place | changed))()
 
 
 def test_a_stages_own_entry_comes_before_that_of_all() -> None:
