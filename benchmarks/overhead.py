@@ -44,7 +44,7 @@ from benchsuite.results.store import RunWriter, read_run
 from benchsuite.runner.executors.local import LocalExecutor
 from benchsuite.runner.observer import Observer
 from benchsuite.runner.prepare import Request, prepare
-from benchsuite.runner.rounds import measure_in_rounds
+from benchsuite.runner.rounds import Rounds
 from benchsuite.runner.sweep import run_sweep
 from benchsuite.runner.workers import ProcessWorkers
 from benchsuite.stats.evidence import STOPPED_CONFIDENCE, paired
@@ -219,14 +219,9 @@ def by_benchsuite(mixers: Sequence[str], aim: Aim) -> None:
                 first, second = (medians.pop(cell.id) for cell in prepared.cells)
                 aim.looks.append((first, second))
 
-        for _ in measure_in_rounds(
-            prepared.cells,
-            prepared.scenario.measure,
-            workers,
-            begins=lambda cell: None,
-            stopping=lambda: aim.over,
-            visited=visited,
-        ):
+        measure = prepared.scenario.measure
+        rounds = Rounds(measure=measure, workers=workers, stopping=lambda: aim.over, visited=visited)
+        for _ in rounds.records(prepared.cells):
             pass
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,4 +30,4 @@ def test_the_notebook_runs(repository: Path, tmp_path: Path, monkeypatch: pytest
     rich = [value._repr_html_() for value in values if hasattr(value, "_repr_html_")]
     assert len(rich) >= 4
     assert all("<table" in html or "<img" in html for html in rich)
-    assert any("without a 95 % interval" in html for html in rich)
+    assert any(re.search(r"without a 95\s% interval", html) for html in rich)
