@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from benchsuite.format import counted, joined, times
-from benchsuite.labels import argument, equations, noun
+from benchsuite.labels import argument, equations
 from benchsuite.report.cells import Cells
 from benchsuite.report.ranking import Order, candidates, relative_speed
 from benchsuite.report.reported_cells import (
@@ -45,18 +45,17 @@ def of_protocols(cells: Cells) -> list[str]:
     for protocol, mine in grouped(timed, lambda cell: str(cell.settings["protocol"])).items():
         ranked = sorted(mine, key=lambda cell: -cell.throughput.value)
         orders.setdefault(tuple(names_of(ranked)), []).append(protocol)
-    called = noun(cell.subject for cell in timed).plural
     other = [protocol for one in orders.values() if OURS not in one for protocol in one]
     others = counted(sum(map(len, orders.values())) - 1, "protocol")
     low, high = (pick(ratios, key=lambda pair: pair[0].value) for pick in (min, max))
     ends = " to ".join(dict.fromkeys(_signed_percent(value.value) for value, _ in (low, high)))
-    moved = f"changes under {len(other)} of {others}" if other else "does not change"
+    kept = f"; their order changes under {len(other)} of {others}" if other else " and keep their order"
     unsure = _unsure([value for value, _ in ratios])
     texts = [
-        f"By {ends} % against {OURS}{unsure}; the order of {called} {moved}.",
+        f"Medians move by {ends} % against {OURS}{unsure}{kept}.",
         f"Against {OURS} sampling, medians lie between {_percent(low[0].value)} ({_by(low[1])}) and "
         f"{_percent(high[0].value)} ({_by(high[1])})"
-        f"{f'; the order of the {called} differs under {joined(other)}' if other else ''}.",
+        f"{f'; their order differs under {joined(other)}' if other else ''}.",
     ]
     if bare := sum(not value.bounded for value, _ in ratios):
         which = f"{bare} of the {len(ratios)} ratios" if bare < len(ratios) else "No ratio"

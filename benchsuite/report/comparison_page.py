@@ -95,13 +95,14 @@ def _none_differs(decisions: Sequence[Decision], letter: str) -> str:
     if not number:
         return f"Undecided: no ratio has an interval ({_middle(decisions, letter)})."
     cells = f"none of {number} cells differs" if number > 1 else "the one cell does not differ"
-    return f"No: {cells} significantly ({_middle(decisions, letter)})."
+    told = "No" if all(one.side == "same" for one in decisions) else "Undecided"
+    return f"{told}: {cells} significantly ({_middle(decisions, letter)})."
 
 
 def _middle(decisions: Sequence[Decision], letter: str) -> str:
-    """The median of the ratios: "median B/A 1.03"."""
+    """The median of the ratios of times: "median time B/A 1.03"."""
     ratios = [one.ratio for one in decisions]
-    return f"{'median ' if len(ratios) > 1 else ''}{letter}/A {median(ratios):.2f}"
+    return f"{'median ' if len(ratios) > 1 else ''}time {letter}/A {median(ratios):.2f}"
 
 
 def _answer(found: Comparison) -> str:
@@ -141,9 +142,7 @@ def _resolution(both: Sequence[ComparedCell], decisions: Sequence[Decision], let
         middle, worst = (f"{significant(100 * width, 2)} %" for width in (median(widths), widths[-1]))
         reach = middle if middle == worst else f"{middle} in the median cell and {worst} in the worst"
         drift = f"drift of the machine (±{100 * max(drifts):.2g} %, from the self-test)"
-        yield (
-            f"Differences under about {reach} cannot be told: so wide are the intervals, with the {drift}."
-        )
+        yield f"Only differences above about {reach} could be seen, by the intervals and the {drift}."
     elif drifts and any(map(math.isnan, drifts)):
         yield "No self-test has measured the drift of this machine, without which no ratio has an interval."
 

@@ -48,8 +48,9 @@ def summed_up(cells: Cells, machines: Sequence[Mapping[str, Any]], headline: str
         if inline
         else (f"fresh {'process' if counts == [1] else 'processes'}")
     )
+    paired = " Speeds are compared round by round, so bars may overlap where they differ." if halves else ""
     texts = (
-        f"Each cell was timed in {rounds} {where}{agree}; noise floor of the machine {floor}.",
+        f"Each cell was timed in {rounds} {where}{agree}; noise floor of the machine {floor}.{paired}",
         _warned(timed, flagged, leaning, headline),
         failures(cells.reported),
     )

@@ -132,18 +132,27 @@ def test_where_nothing_differs_the_answer_says_what_could_have_been_seen() -> No
         make_record("window", status="oom"),
     ]
     made = page(two(old, new))
-    assert made.headlines == ("No: none of 2 cells differs significantly (median B/A 1.00).",)
+    assert made.headlines == ("Undecided: none of 2 cells differs significantly (median time B/A 1.00).",)
     assert " Of 3 cells in A and B, " in made.answer
     assert made.answer.endswith("and 1 is without a time.")
     widths = [
         math.sqrt(one.hi / one.lo) - 1 for cell in compare(two(old, new)).cells for one in cell.times.values()
     ]
     assert made.answer.startswith(
-        f"Differences under about {50 * sum(widths):.2g} % in the median cell and {100 * max(widths):.2g} % "
-        "in the worst cannot be told: so wide are the intervals, with the drift of the machine (±0.2 %,"
+        f"Only differences above about {50 * sum(widths):.2g} % in the median cell and "
+        f"{100 * max(widths):.2g} % in the worst could be seen, by the intervals and the drift of the "
+        "machine (±0.2 %,"
     )
     again = two(old[:1], new[:1])
-    assert page(again).headlines == ("No: the one cell does not differ significantly (B/A 1.01).",)
+    assert page(again).headlines == (
+        "Undecided: the one cell does not differ significantly (time B/A 1.01).",
+    )
+
+
+def test_no_difference_is_said_only_where_none_is_undecided() -> None:
+    noisy = TESTED | {"selftest": TESTED["selftest"] | {"noise_percent": 5.0}}
+    made = page([on_machine([make_record(seed=seed)], noisy) for seed in (0, 1)])
+    assert made.headlines == ("No: the one cell does not differ significantly (time B/A 1.00).",)
 
 
 def test_a_ratio_that_is_undecided_only_among_many_says_so() -> None:
@@ -164,7 +173,7 @@ def test_a_ratio_that_is_undecided_only_among_many_says_so() -> None:
 
 def test_without_a_self_test_the_answer_says_that_none_can_be_told() -> None:
     made = page([make_run([make_record()]), make_run([make_record(latency=0.02)])])
-    assert made.headlines == ("Undecided: no ratio has an interval (B/A 2.00).",)
+    assert made.headlines == ("Undecided: no ratio has an interval (time B/A 2.00).",)
     assert made.answer.startswith("No self-test has measured the drift")
     assert made.answer.endswith("1 is without an interval.")
 
@@ -179,7 +188,7 @@ def test_a_run_beside_itself_is_the_same_run_and_no_time_is_undecided() -> None:
     runs = [on_machine(records), on_machine(records), again]
     assert page(runs).headlines == (
         "B is the same run as A: there is nothing to compare.",
-        "No: none of 2 cells differs significantly (median C/A 1.00).",
+        "Undecided: none of 2 cells differs significantly (median time C/A 1.00).",
     )
     assert "A and B" not in page(runs).answer
     assert [row["B is"] for row in rows(runs[:2], "times")] == ["no different", "no different"]

@@ -63,7 +63,8 @@ def test_the_line_beside_the_answer_says_how_often_what_counts_and_what_is_flagg
     ]
     assert summed(records, selftest={"noise_percent": 1.0}) == (
         "Each cell was timed in 3 fresh processes: 95 % interval ±30 % in the median, ±44 % in the worst "
-        "cell; noise floor of the machine 1.0 %. 1 of 2 cells has a warning (“!”, explained under Method), b "
+        "cell; noise floor of the machine 1.0 %. Speeds are compared round by round, so bars may overlap "
+        "where they differ. 1 of 2 cells has a warning (“!”, explained under Method), b "
         "among them, on which the answer rests. 1 of 3 cells gave no number: 1 OOM (c)."
     )
     once = summed([make_record("a", rounds=1)], executor="inline")
