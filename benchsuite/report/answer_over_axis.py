@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from benchsuite.format import counted, joined, times
-from benchsuite.labels import argument, equations
+from benchsuite.labels import argument, equations, noun
 from benchsuite.report.cells import Cells
 from benchsuite.report.ranking import Order, candidates, relative_speed
 from benchsuite.report.reported_cells import (
@@ -49,13 +49,14 @@ def of_protocols(cells: Cells) -> list[str]:
     others = counted(sum(map(len, orders.values())) - 1, "protocol")
     low, high = (pick(ratios, key=lambda pair: pair[0].value) for pick in (min, max))
     ends = " to ".join(dict.fromkeys(_signed_percent(value.value) for value, _ in (low, high)))
-    kept = f"; their order changes under {len(other)} of {others}" if other else " and keep their order"
+    called = noun(cell.subject for cell in timed).plural
+    kept = f"change order under {len(other)} of {others}" if other else "keep their order"
     unsure = _unsure([value for value, _ in ratios])
     texts = [
-        f"Medians move by {ends} % against {OURS}{unsure}{kept}.",
+        f"Medians differ by {ends} %{unsure}; the {called} {kept}.",
         f"Against {OURS} sampling, medians lie between {_percent(low[0].value)} ({_by(low[1])}) and "
         f"{_percent(high[0].value)} ({_by(high[1])})"
-        f"{f'; their order differs under {joined(other)}' if other else ''}.",
+        f"; by them, the {called} have {f'another order under {joined(other)}' if other else 'one order'}.",
     ]
     if bare := sum(not value.bounded for value, _ in ratios):
         which = f"{bare} of the {len(ratios)} ratios" if bare < len(ratios) else "No ratio"
@@ -71,11 +72,10 @@ def of_protocols(cells: Cells) -> list[str]:
 
 
 def _unsure(ratios: Sequence[Value]) -> str:
-    """Note on ratios of which none is known to differ from 1; empty where one is."""
-    if not any(value.bounded for value in ratios):
-        return " (no intervals)"
-    decided = any(value.bounded and not value.lo <= 1 <= value.hi for value in ratios)
-    return "" if decided else " (no interval excludes 0)"
+    """Note on ratios of which none is known to differ from 1; empty where one is, or none has an interval."""
+    bounded = [value for value in ratios if value.bounded]
+    decided = any(not value.lo <= 1 <= value.hi for value in bounded)
+    return "" if decided or not bounded else " (no interval excludes 0)"
 
 
 def _percent(ratio: float) -> str:

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchsuite.findings.claims import VERDICTS, Judgement, Outcome, Verdict, judge
-from benchsuite.format import counted, fixed, joined, significant, some, spread
-from benchsuite.labels import equations
+from benchsuite.format import counted, fixed, joined, significant, spread
 from benchsuite.report.columns import CONDITIONS
 from benchsuite.report.comparable_groups import setting_words
 from benchsuite.report.words import places
@@ -34,8 +33,6 @@ SYMBOLS: Mapping[Verdict, str] = {verdict: symbol for verdict, (symbol, _, _) in
 SHOWN = 5
 """Claims that a page shows unfolded, of those that fail, are mixed or undecided."""
 _OPEN: tuple[Verdict, ...] = ("does not hold", "mixed", "undecided")
-NAMED = 2
-"""Claims that the count names, of those that do not hold."""
 _FINE = 0.005
 """A claim whose end is nearer to 1 than this needs more digits than four."""
 
@@ -147,23 +144,8 @@ def panel(judged: Sequence[Judgement], cells: Sequence[MeasuredCell]) -> ClaimsP
 def _counted(judged: Sequence[Judgement]) -> str:
     """Of 5 claims, 3 hold, 1 does not hold and 1 is not testable here."""
     counts = Counter(judgement.verdict for judgement in judged)
-    parts = []
-    for verdict in (verdict for verdict in VERDICTS if counts[verdict]):
-        number = counts[verdict]
-        which = f" ({_failed(judged)})" if verdict == "does not hold" else ""
-        parts.append(f"{counted(number, *_WORDS[verdict][1:])}{which}")
+    parts = [counted(counts[verdict], *_WORDS[verdict][1:]) for verdict in VERDICTS if counts[verdict]]
     return f"Of {counted(len(judged), 'claim')}, {joined(parts)}."
-
-
-def _failed(judged: Sequence[Judgement]) -> str:
-    """The first claims that do not hold, briefly: "throughput of HiLo over MSA"."""
-    claims = [judgement.claim for judgement in judged if judgement.verdict == "does not hold"]
-    words = [
-        f"{METRICS[claim.metric].called} of {equations(_named(claim.subject))} over "
-        f"{equations(_named(claim.against))}"
-        for claim in claims
-    ]
-    return some(list(dict.fromkeys(words)), NAMED)
 
 
 def _row(judgement: Judgement, varying: Sequence[str]) -> ClaimRow:

@@ -135,28 +135,25 @@ def test_protocols_are_compared_with_adaptive_sampling() -> None:
     text = of_run([*timed("adaptive", a=10, b=20), *timed("litv2", a=12.5, b=20), *timed("timm", a=8, b=20)])
     assert text == (
         "Against adaptive sampling, medians lie between 20 % lower (a with litv2) and 25 % higher (a with "
-        "timm). No ratio between protocols has an interval, so their differences are undecided; 4 of 6 cells "
-        "have fewer than 3 rounds."
+        "timm); by them, the mixers have one order. No ratio between protocols has an interval, so their "
+        "differences are undecided; 4 of 6 cells have fewer than 3 rounds."
     )
 
 
 def test_the_headline_of_protocols_is_a_range_and_says_what_has_no_interval() -> None:
     blocks = [*timed("adaptive", a=10, b=20), *timed("litv2", a=12.5, b=20), *timed("timm", a=8, b=20)]
-    assert headline_of(blocks) == (
-        "Medians move by −20 to +25 % against adaptive (no intervals) and keep their order."
-    )
+    assert headline_of(blocks) == ("Medians differ by −20 to +25 %; the mixers keep their order.")
     swapped = [*timed("adaptive", a=10, b=20), *timed("litv2", a=30, b=20)]
     assert headline_of(swapped) == (
-        "Medians move by −67 to 0 % against adaptive (no intervals); "
-        "their order changes under 1 of 1 protocol."
+        "Medians differ by −67 to 0 %; the mixers change order under 1 of 1 protocol."
     )
     rounds = make_record("a", latency=0.0125, protocol="timm", rounds=5)
     assert headline_of([*timed("adaptive", a=10), rounds]) == (
-        "Medians move by −20 % against adaptive and keep their order."
+        "Medians differ by −20 %; the mixers keep their order."
     )
     alike = make_record("a", latency=0.01001, protocol="timm", rounds=5)
     assert headline_of([*timed("adaptive", a=10), alike]) == (
-        "Medians move by 0 % against adaptive (no interval excludes 0) and keep their order."
+        "Medians differ by 0 % (no interval excludes 0); the mixers keep their order."
     )
 
 
@@ -181,5 +178,5 @@ def test_protocols_with_rounds_are_compared_with_intervals_and_the_others_are_co
 
 def test_a_protocol_that_changes_the_order_is_named() -> None:
     text = of_run([*timed("adaptive", a=10, b=20), *timed("litv2", a=30, b=20)])
-    assert "; their order differs under litv2." in text
+    assert "; by them, the mixers have another order under litv2." in text
     assert "adaptive sampling" not in of_run(timed("adaptive", a=10, b=20))
