@@ -48,12 +48,12 @@ def of_protocols(cells: Cells) -> list[str]:
     other = [protocol for one in orders.values() if OURS not in one for protocol in one]
     others = counted(sum(map(len, orders.values())) - 1, "protocol")
     low, high = (pick(ratios, key=lambda pair: pair[0].value) for pick in (min, max))
-    ends = " to ".join(dict.fromkeys(_signed_percent(value.value) for value, _ in (low, high)))
+    ends = " to ".join(dict.fromkeys(_percent(value.value) for value, _ in (low, high)))
     called = noun(cell.subject for cell in timed).plural
     kept = f"change order under {len(other)} of {others}" if other else "keep their order"
     unsure = _unsure([value for value, _ in ratios])
     texts = [
-        f"Medians differ by {ends} %{unsure}; the {called} {kept}.",
+        f"Throughput reads {ends}{unsure}; the {called} {kept}.",
         f"Against {OURS} sampling, medians lie between {_percent(low[0].value)} ({_by(low[1])}) and "
         f"{_percent(high[0].value)} ({_by(high[1])})"
         f"; by them, the {called} have {f'another order under {joined(other)}' if other else 'one order'}.",
@@ -72,22 +72,15 @@ def of_protocols(cells: Cells) -> list[str]:
 
 
 def _unsure(ratios: Sequence[Value]) -> str:
-    """Note on ratios of which none is known to differ from 1; empty where one is, or none has an interval."""
-    bounded = [value for value in ratios if value.bounded]
-    decided = any(not value.lo <= 1 <= value.hi for value in bounded)
-    return "" if decided or not bounded else " (no interval excludes 0)"
+    """ " (undecided)" where no ratio is known to differ from 1."""
+    decided = any(value.bounded and not value.lo <= 1 <= value.hi for value in ratios)
+    return "" if decided else " (undecided)"
 
 
 def _percent(ratio: float) -> str:
     """A ratio as a change: "8 % lower"."""
     change = round(100 * (ratio - 1))
     return f"{abs(change)} %{' lower' if change < 0 else ' higher' if change else ''}"
-
-
-def _signed_percent(ratio: float) -> str:
-    """A ratio as a change without its unit: "−8", "+6", "0"."""
-    change = round(100 * (ratio - 1))
-    return f"{change:+d}".replace("-", "−") if change else "0"
 
 
 def _by(cell: ReportedCell) -> str:

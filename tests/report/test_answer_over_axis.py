@@ -142,18 +142,20 @@ def test_protocols_are_compared_with_adaptive_sampling() -> None:
 
 def test_the_headline_of_protocols_is_a_range_and_says_what_has_no_interval() -> None:
     blocks = [*timed("adaptive", a=10, b=20), *timed("litv2", a=12.5, b=20), *timed("timm", a=8, b=20)]
-    assert headline_of(blocks) == ("Medians differ by −20 to +25 %; the mixers keep their order.")
+    assert headline_of(blocks) == (
+        "Throughput reads 20 % lower to 25 % higher (undecided); the mixers keep their order."
+    )
     swapped = [*timed("adaptive", a=10, b=20), *timed("litv2", a=30, b=20)]
     assert headline_of(swapped) == (
-        "Medians differ by −67 to 0 %; the mixers change order under 1 of 1 protocol."
+        "Throughput reads 67 % lower to 0 % (undecided); the mixers change order under 1 of 1 protocol."
     )
     rounds = make_record("a", latency=0.0125, protocol="timm", rounds=5)
     assert headline_of([*timed("adaptive", a=10), rounds]) == (
-        "Medians differ by −20 %; the mixers keep their order."
+        "Throughput reads 20 % lower; the mixers keep their order."
     )
     alike = make_record("a", latency=0.01001, protocol="timm", rounds=5)
     assert headline_of([*timed("adaptive", a=10), alike]) == (
-        "Medians differ by 0 % (no interval excludes 0); the mixers keep their order."
+        "Throughput reads 0 % (undecided); the mixers keep their order."
     )
 
 
