@@ -12,10 +12,18 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.backbones import BACKBONES
-from benchsuite.measurement import op_table
+from benchsuite.measurement import macs, op_table, repeats, tracing
 from benchsuite.measurement.macs import count_cost
-from benchsuite.measurement.repeats import Repeats
+from benchsuite.measurement.repeats import Repeats, Runs
 from benchsuite.results.record import Cost
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process forgets all when it remembers too much, which other tests may bring about at any time."""
+    for module in (macs, tracing):
+        monkeypatch.setattr(module, "_RUNS", Runs())
+    monkeypatch.setattr(repeats, "_KINDS", {})
 
 
 class Counted(nn.Module):
