@@ -58,6 +58,7 @@ def init(
         sdpa=named is not None and named.runs_on_sdpa,
     )
     try:
+        out.parent.mkdir(parents=True, exist_ok=True)
         with out.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -152,7 +153,8 @@ def set_up(side: GateSide, command: str, log: Path) -> None:
         SideFailed: it failed.
     """
     if code := _run(side, command, log):
-        raise failed(side, f"--setup exited with {code}", log.read_text(encoding="utf-8", errors="replace"))
+        printed = log.read_text(encoding="utf-8", errors="replace")
+        raise failed(side, f"--setup {shlex.quote(command)} exited with {code}", printed)
 
 
 def process_scenario(

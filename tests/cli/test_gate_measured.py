@@ -350,7 +350,7 @@ def test_a_side_that_cannot_start_exits_with_3_and_its_words(
         assert "Not measured: the base" in Path(file).read_text(encoding="utf-8")
     assert '<error type="NotMeasured"' in Path("j.xml").read_text(encoding="utf-8")
     assert "the base, HEAD~1 (" in err
-    assert "could not be measured: --setup exited with 4\n  no room" in err
+    assert "could not be measured: --setup 'echo no room; exit 4' exited with 4\n  no room" in err
     assert not list(own.glob(".git/worktrees/*"))
 
 

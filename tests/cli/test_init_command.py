@@ -95,6 +95,12 @@ def test_a_file_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
     assert file.read_text() == "mine"
 
 
+def test_its_folder_is_made(tmp_path: Path) -> None:
+    out = tmp_path / "scenarios" / "own.yaml"
+    assert called("init", "--out", str(out)).code == 0
+    assert out.read_text(encoding="utf-8").startswith("#")
+
+
 def test_a_name_without_a_class_is_refused(tmp_path: Path) -> None:
     answer = called("init", "hilo", "--out", tmp_path / "mine.yaml")
     assert answer.code == 2
