@@ -36,7 +36,7 @@ def small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def swept(scenario: str, folder: Path, workers: Scripted) -> list[Record]:
     sweep(workers, folder, scenario)
-    return [replace(record, started_at="", seconds=0.0) for record in read_run(folder).records]
+    return [replace(record, started_at="", seconds=0.0, spent=None) for record in read_run(folder).records]
 
 
 @pytest.mark.parametrize("script", [{}, {"msa": "too large"}, {"HiLo": "unbuildable"}, {"HiLo": "error"}])
