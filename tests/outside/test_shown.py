@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import shutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -110,7 +111,9 @@ def test_a_run_goes_on_whatever_becomes_of_its_output(tmp_path: Path, shell: str
         ["bash", "-c", f"{shell.replace('$RUN', command)}; exit ${{PIPESTATUS[0]}}"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
+    slow = re.compile(r"planning cells: \d of 2")  # a busy machine is told how far it is
+    errors = [line for line in done.stderr.splitlines() if not slow.fullmatch(line)]
+    assert (done.returncode, errors) == (0, [])
     assert {record.status for record in read_run(tmp_path / "run").records} == {"ok"}
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
         "scenario.json", "environment.json", "records.jsonl", "report.html",
