@@ -78,9 +78,7 @@ class AdaptiveFourierMixing(nn.Module):
         # Real and imaginary part are neighbours in memory: a channel's pair is two real channels.
         parts = torch.view_as_real(modes).reshape(-1, self.num_blocks, 2 * self.dim // self.num_blocks)
         parts = parts.transpose(0, 1)  # blocks, B × H × kept, 2 × dim / blocks
-        parts = _complex_linear(
-            parts, self.w1, self.b1
-        ).relu_()  # a product does not need what it has put out
+        parts = _complex_linear(parts, self.w1, self.b1).relu_()  # a product needs not what it has put out
         parts = F.softshrink(_complex_linear(parts, self.w2, self.b2), self.sparsity_threshold)
         modes = torch.view_as_complex(parts.transpose(0, 1).reshape(*shape, 2))
         del parts  # of which modes are a copy
