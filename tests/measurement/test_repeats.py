@@ -20,7 +20,8 @@ from benchsuite.results.record import Cost
 
 @pytest.fixture(autouse=True)
 def _nothing_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process forgets all when it remembers too much, which other tests may bring about at any time."""
+    """Other tests of this process may have brought rules of their own, or filled what it remembers."""
+    monkeypatch.setattr(op_table, "_OWN", {})
     for module in (macs, tracing):
         monkeypatch.setattr(module, "_RUNS", Runs())
     monkeypatch.setattr(repeats, "_KINDS", {})
