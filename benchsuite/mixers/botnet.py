@@ -2,8 +2,8 @@
 
 Paper: Srinivas et al., "Bottleneck Transformers for Visual Recognition", CVPR 2021, arXiv:2101.11605.
 Reference: huggingface/pytorch-image-models @ aa4b585, timm/layers/bottleneck_attn.py, BottleneckAttn.
-Differs: offsets become positions by a view, where the authors pad and copy; kernels but "math" have logits of
-    position as part of the products of queries and keys, and not as a bias.
+Differs: offsets become positions by a view, where the authors pad and copy; kernels that take no bias have
+    logits of position as part of the products of queries and keys.
 Names: pos_embed.height_rel and pos_embed.width_rel are the paper's R_h and R_w.
 """
 
@@ -23,13 +23,16 @@ from benchsuite.mixers._checks import check_kernel, head_dim_of
 from benchsuite.mixers._port import Port, arguments
 from benchsuite.mixers._timm import check_grid, pool_for, round_width
 
+WITHOUT_BIAS = ("flash", "cudnn")
+"""Kernels that are given logits of position within queries and keys."""
+
 
 class BottleneckAttention(nn.Module):
     """Mix a (B, dim, H, W) map into (B, dim_out, H / stride, W / stride). There is no output projection.
 
     MACs: NC(2D + E) + ND(2H − 1 + 2W − 1) + N²(D + E), D channels of the queries, E of the output.
 
-        With dim_out and qk_ratio as they are, D = E = C: 3NC² + 2NC(H + W − 1) + 2N²C. Kernels but "math"
+        With dim_out and qk_ratio as they are, D = E = C: 3NC² + 2NC(H + W − 1) + 2N²C. "flash" and "cudnn"
         have 2N²hF for the last term, F = D / h + H + W channels a head (or E / h, if that is more).
 
     Args:
@@ -90,7 +93,7 @@ class BottleneckAttention(nn.Module):
         rows, columns = self.pos_embed(q)  # B, heads, N, H and B, heads, N, W
         if self.scale_pos_embed:
             rows, columns = rows * self.scale, columns * self.scale
-        if self.kernel == "math":
+        if self.kernel not in WITHOUT_BIAS:
             x = attend_maps(q, k, v, kernel=self.kernel, bias=Axial(rows, columns))
         else:
             x = self._attend_without_bias(q, k, v, rows, columns)
