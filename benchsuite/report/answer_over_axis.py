@@ -48,15 +48,13 @@ def of_protocols(cells: Cells) -> list[str]:
     other = [protocol for one in orders.values() if OURS not in one for protocol in one]
     others = counted(sum(map(len, orders.values())) - 1, "protocol")
     low, high = (pick(ratios, key=lambda pair: pair[0].value) for pick in (min, max))
-    ends = " to ".join(dict.fromkeys(_percent(value.value) for value, _ in (low, high)))
     called = noun(cell.subject for cell in timed).plural
-    kept = f"change order under {len(other)} of {others}" if other else "keep their order"
-    unsure = _unsure([value for value, _ in ratios])
+    kept = f"{len(other)} of {others} {_verb(len(other))} the ranking" if other else "the ranking stays"
     texts = [
-        f"Throughput reads {ends}{unsure}; the {called} {kept}.",
+        f"By medians, {kept}; throughput {_moves([value for value, _ in ratios])}.",
         f"Against {OURS} sampling, medians lie between {_percent(low[0].value)} ({_by(low[1])}) and "
         f"{_percent(high[0].value)} ({_by(high[1])})"
-        f"; by them, the {called} have {f'another order under {joined(other)}' if other else 'one order'}.",
+        f"; by them, the {called} rank {f'otherwise under {joined(other)}' if other else 'the same'}.",
     ]
     if bare := sum(not value.bounded for value, _ in ratios):
         which = f"{bare} of the {len(ratios)} ratios" if bare < len(ratios) else "No ratio"
@@ -71,10 +69,15 @@ def of_protocols(cells: Cells) -> list[str]:
     return texts
 
 
-def _unsure(ratios: Sequence[Value]) -> str:
-    """ " (undecided)" where no ratio is known to differ from 1."""
+def _verb(number: int) -> str:
+    return "changes" if number == 1 else "change"
+
+
+def _moves(ratios: Sequence[Value]) -> str:
+    """By how much at most: "moves" where a ratio is known to differ from 1, else "may move"."""
     decided = any(value.bounded and not value.lo <= 1 <= value.hi for value in ratios)
-    return "" if decided else " (undecided)"
+    most = round(100 * max(abs(value.value - 1) for value in ratios))
+    return f"{'moves' if decided else 'may move'} by {f'up to {most}' if most else 'less than 1'} %"
 
 
 def _percent(ratio: float) -> str:

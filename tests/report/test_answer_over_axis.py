@@ -135,27 +135,27 @@ def test_protocols_are_compared_with_adaptive_sampling() -> None:
     text = of_run([*timed("adaptive", a=10, b=20), *timed("litv2", a=12.5, b=20), *timed("timm", a=8, b=20)])
     assert text == (
         "Against adaptive sampling, medians lie between 20 % lower (a with litv2) and 25 % higher (a with "
-        "timm); by them, the mixers have one order. No ratio between protocols has an interval, so their "
+        "timm); by them, the mixers rank the same. No ratio between protocols has an interval, so their "
         "differences are undecided; 4 of 6 cells have fewer than 3 rounds."
     )
 
 
-def test_the_headline_of_protocols_is_a_range_and_says_what_has_no_interval() -> None:
+def test_the_headline_of_protocols_says_by_how_much_at_most_and_what_has_no_interval() -> None:
     blocks = [*timed("adaptive", a=10, b=20), *timed("litv2", a=12.5, b=20), *timed("timm", a=8, b=20)]
     assert headline_of(blocks) == (
-        "Throughput reads 20 % lower to 25 % higher (undecided); the mixers keep their order."
+        "By medians, the ranking stays; throughput may move by up to 25 %."
     )
     swapped = [*timed("adaptive", a=10, b=20), *timed("litv2", a=30, b=20)]
     assert headline_of(swapped) == (
-        "Throughput reads 67 % lower to 0 % (undecided); the mixers change order under 1 of 1 protocol."
+        "By medians, 1 of 1 protocol changes the ranking; throughput may move by up to 67 %."
     )
     rounds = make_record("a", latency=0.0125, protocol="timm", rounds=5)
     assert headline_of([*timed("adaptive", a=10), rounds]) == (
-        "Throughput reads 20 % lower; the mixers keep their order."
+        "By medians, the ranking stays; throughput moves by up to 20 %."
     )
     alike = make_record("a", latency=0.01001, protocol="timm", rounds=5)
     assert headline_of([*timed("adaptive", a=10), alike]) == (
-        "Throughput reads 0 % (undecided); the mixers keep their order."
+        "By medians, the ranking stays; throughput may move by less than 1 %."
     )
 
 
@@ -180,5 +180,5 @@ def test_protocols_with_rounds_are_compared_with_intervals_and_the_others_are_co
 
 def test_a_protocol_that_changes_the_order_is_named() -> None:
     text = of_run([*timed("adaptive", a=10, b=20), *timed("litv2", a=30, b=20)])
-    assert "; by them, the mixers have another order under litv2." in text
+    assert "; by them, the mixers rank otherwise under litv2." in text
     assert "adaptive sampling" not in of_run(timed("adaptive", a=10, b=20))
