@@ -115,7 +115,7 @@ def _better_formed(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | Axial | None,
         return False
     learned = any(t.requires_grad for t in (bias if isinstance(bias, Axial) else [bias]) if t is not None)
     none = dropout > 0 or k.shape[-1] != v.shape[-1] or learned
-    return none or (q.requires_grad and k.shape[-2] <= k.shape[-1])
+    return none or (q.requires_grad and k.shape[-2] <= 2 * k.shape[-1])
 
 
 def _chosen(q: Tensor) -> bool:

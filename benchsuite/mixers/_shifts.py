@@ -7,13 +7,17 @@ the k² offsets is one loop over all rows. What stands beyond a row's end is mul
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from benchsuite.mixers._watched import watched
+
+AT_ONCE = 2**17
+"""Most products that are made by one call and then summed: more do not stay in a cache."""
 
 
 def suit(one: Tensor, other: Tensor) -> bool:
@@ -30,13 +34,14 @@ def sums(weights: Tensor, x: Tensor, kernel_size: int, stride: int, dilation: in
     """(..., k², H, W) and (..., Hp, Wp) → (..., H, W): the values of each window, weighted and summed."""
     height, columns = weights.shape[-2:]
     width = x.shape[-1]
-    weights, x = _long(weights, width), x.flatten(-2)
+    weights = _long(weights, width)
     length = weights.shape[-1]
-    shifted = _starts(kernel_size, dilation, width)
-    total = F.pad(weights[..., 0, :] * _from(x, next(shifted), length, stride), (0, width - columns))
+    shifted = _shifted(x.flatten(-2), kernel_size, dilation * width, length, stride, dilation)
+    (first, *others), (start, *starts) = weights.unbind(-2), _each(shifted)
+    total = F.pad(first * start, (0, width - columns))
     used = total[..., :length]
-    for number, start in enumerate(shifted, 1):
-        used.addcmul_(weights[..., number, :], _from(x, start, length, stride))
+    for weight, neighbor in zip(others, starts, strict=True):
+        used.addcmul_(weight, neighbor)
     return torch.unflatten(total, -1, (height, width))[..., :columns].contiguous()
 
 
@@ -46,18 +51,17 @@ def products(
     """(..., H, W) and (..., Hp, Wp) → (..., k², H, W), summed to length 1 over the axes `shared`."""
     height, columns = g.shape[-2:]
     width = x.shape[-1]
-    g, x = _long(g, width), x.flatten(-2)
+    g = _long(g, width).unsqueeze(-2)
     length = g.shape[-1]
-    out: Tensor | None = None
-    for number, start in enumerate(_starts(kernel_size, dilation, width)):
-        product = g * _from(x, start, length, stride)
-        if shared:
-            product = product.sum(shared, keepdim=True)
-        if out is None:
-            out = product.new_empty((*product.shape[:-1], kernel_size**2, height * width))
-        out[..., number, :length] = product
-    assert out is not None
-    return torch.unflatten(out, -1, (height, width))[..., :columns].contiguous()
+    leading = [1 if axis in shared else size for axis, size in enumerate(g.shape[:-2])]
+    out = g.new_empty((*leading, kernel_size, kernel_size, height * width))
+    at_once = kernel_size if g.numel() * kernel_size <= AT_ONCE else 1
+    windows = _shifted(x.flatten(-2), kernel_size, dilation * width, length, stride, dilation)
+    for row, places in zip(windows, out[..., :length].unbind(-3), strict=True):
+        for some, place in zip(row.split(at_once, -2), places.split(at_once, -2), strict=True):
+            product = g * some
+            place.copy_(product.sum(shared, keepdim=True) if shared else product)
+    return torch.unflatten(out.flatten(-3, -2), -1, (height, width))[..., :columns].contiguous()
 
 
 def spread(
@@ -66,10 +70,10 @@ def spread(
     """(..., k², H, W) and (..., H, W) → (..., Hp, Wp): each g over its window, weighted."""
     width = padded[1]
     weights, g = _long(weights, width), _long(g, width)
-    length = g.shape[-1]
     out = g.new_zeros((*g.shape[:-1], padded[0] * width))
-    for number, start in enumerate(_starts(kernel_size, dilation, width)):
-        _from(out, start, length, stride).addcmul_(weights[..., number, :], g)
+    shifted = _shifted(out, kernel_size, dilation * width, g.shape[-1], stride, dilation)
+    for weight, neighbor in zip(weights.unbind(-2), _each(shifted), strict=True):
+        neighbor.addcmul_(weight, g)
     return torch.unflatten(out, -1, padded)
 
 
@@ -79,13 +83,20 @@ def _long(x: Tensor, width: int) -> Tensor:
     return F.pad(x, (0, width - columns)).flatten(-2)[..., : (height - 1) * width + columns]
 
 
-def _starts(kernel_size: int, dilation: int, width: int) -> Iterator[int]:
-    """Place of the first position's neighbours in the flattened map, row by row of the window."""
-    for row in range(kernel_size):
-        for column in range(kernel_size):
-            yield dilation * (row * width + column)
+def _shifted(x: Tensor, kernel_size: int, rows: int, length: int, stride: int, columns: int) -> list[Tensor]:
+    """For each row of the window the `length` neighbours of all positions: (..., k, length), a view.
+
+    Args:
+        x: a flattened map.
+        stride: from position to position in it.
+        rows, columns: from one row or column of the window to the next.
+    """
+    span = stride * (length - 1) + 1
+    across = span + columns * (kernel_size - 1)
+    starts = range(0, rows * kernel_size, rows)
+    return [x[..., start : start + across].unfold(-1, span, columns)[..., ::stride] for start in starts]
 
 
-def _from(x: Tensor, start: int, length: int, stride: int) -> Tensor:
-    """`length` entries of the last axis, `stride` apart: a view."""
-    return x[..., start : start + stride * (length - 1) + 1 : stride]
+def _each(rows: Iterable[Tensor]) -> Iterator[Tensor]:
+    """(..., length) for each offset of a window, row by row."""
+    return chain.from_iterable(row.unbind(-2) for row in rows)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, split_heads
 from benchsuite.mixers._checks import check_kernel, head_dim_of
+from benchsuite.mixers._layers import dropout
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
 
 
@@ -52,7 +53,7 @@ class ClassAttention(nn.Module):
         self.kernel = check_kernel(kernel, self.kernels, "class_attention")
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim)
-        self.proj_drop = nn.Dropout(proj_drop)
+        self.proj_drop = dropout(proj_drop)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         weight, bias = self.qkv.weight, self.qkv.bias

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend_maps
 from benchsuite.mixers._checks import check_kernel, head_dim_of
+from benchsuite.mixers._layers import dropout
 from benchsuite.mixers._port import Port, arguments, renamed
 from benchsuite.mixers._timm import check_grid
 from benchsuite.mixers._windows import RelativePositionBias
@@ -68,7 +69,7 @@ class CoAtNetAttention(nn.Module):
         self.qkv = nn.Conv2d(dim, 3 * dim, 1, bias=qkv_bias)
         self.rel_pos = None if rel_pos is None else RelativePositionBias(grid, num_heads, kind=rel_pos)
         self.proj = nn.Conv2d(dim, dim, 1, bias=proj_bias)
-        self.proj_drop = nn.Dropout(proj_drop)
+        self.proj_drop = dropout(proj_drop)
 
     def forward(self, x: Tensor) -> Tensor:
         size = (x.shape[2], x.shape[3])

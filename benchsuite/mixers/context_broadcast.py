@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, split_heads
 from benchsuite.mixers._checks import check_kernel, check_one_of, head_dim_of
-from benchsuite.mixers._layers import MLP
+from benchsuite.mixers._layers import MLP, dropout
 from benchsuite.mixers._port import Port, arguments
 from benchsuite.mixers.msa import MSA
 
@@ -230,7 +230,7 @@ class UniformHeadMSA(nn.Module):
         self.uniform_v = nn.Linear(dim, self.uniform_dim, bias=qkv_bias)
         self.proj = nn.Linear(self.attn_dim, dim)
         self.uniform_proj = nn.Linear(self.uniform_dim, dim, bias=False)
-        self.proj_drop = nn.Dropout(proj_drop)
+        self.proj_drop = dropout(proj_drop)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         shared = self.uniform_proj(self.uniform_v(x.mean(dim=1, keepdim=True)))  # B, 1, dim

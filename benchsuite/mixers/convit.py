@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, split_heads
 from benchsuite.mixers._checks import check_kernel, head_dim_of
+from benchsuite.mixers._layers import dropout
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
 from benchsuite.mixers._windows import offset_index
 
@@ -74,7 +75,7 @@ class GPSA(nn.Module):
         self.pos_proj = nn.Linear(3, num_heads)
         self.gating_param = nn.Parameter(torch.ones(num_heads))
         self.proj = nn.Linear(dim, dim)
-        self.proj_drop = nn.Dropout(proj_drop)
+        self.proj_drop = dropout(proj_drop)
         self._init_local(locality_strength)
         self._made_for: tuple[object, ...] | None = None
         self._offsets: tuple[Tensor, ...] = ()

@@ -21,6 +21,7 @@ from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend
 from benchsuite.mixers._checks import check_kernel, check_one_of, check_positive, head_dim_of
 from benchsuite.mixers._grid import as_map, as_tokens
+from benchsuite.mixers._layers import dropout
 from benchsuite.mixers._port import Port, arguments
 
 Size = tuple[int, int]
@@ -167,7 +168,7 @@ class CrossShapedWindowAttention(nn.Module):
             for kind in kinds
         )
         self.proj = nn.Linear(dim, dim)
-        self.proj_drop = nn.Dropout(proj_drop)
+        self.proj_drop = dropout(proj_drop)
 
     def forward(self, x: Tensor, size: Size) -> Tensor:
         qkv = self.qkv(x).reshape(*x.shape[:2], 3, self.dim).permute(2, 0, 1, 3)  # 3, B, N, dim

@@ -24,7 +24,7 @@ from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, as_heads, attend_maps
 from benchsuite.mixers._checks import check_kernel, check_one_of, head_dim_of
 from benchsuite.mixers._grid import as_map
-from benchsuite.mixers._layers import ChannelNorm
+from benchsuite.mixers._layers import ChannelNorm, dropout
 from benchsuite.mixers._port import Port, arguments, renamed
 
 Size = tuple[int, int]
@@ -119,7 +119,7 @@ class DeformableAttention(nn.Module):
         self.conv_offset.requires_grad_(offsets)
         self.proj_q, self.proj_k, self.proj_v, self.proj_out = (nn.Conv2d(dim, dim, 1) for _ in range(4))
         self._make_position()
-        self.proj_drop = nn.Dropout(proj_drop)
+        self.proj_drop = dropout(proj_drop)
         self._made_for: tuple[object, ...] | None = None
         self._fixed: tuple[Tensor, ...] = ()
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, as_heads, attend_maps
 from benchsuite.mixers._checks import check_kernel, check_positive, head_dim_of
-from benchsuite.mixers._layers import ChannelNorm
+from benchsuite.mixers._layers import ChannelNorm, dropout
 from benchsuite.mixers._port import Port, arguments, renamed
 
 Size = tuple[int, int]
@@ -62,7 +62,7 @@ class PyramidAttention(nn.Module):
         self.q = nn.Conv2d(dim, dim, 1)
         self.kv = nn.Conv2d(dim, 2 * dim, 1)
         self.proj = nn.Conv2d(dim, dim, 1)
-        self.proj_drop = nn.Dropout(proj_drop)
+        self.proj_drop = dropout(proj_drop)
         if sr_ratio > 1:
             shrink = nn.Conv2d(dim, dim, sr_ratio, stride=sr_ratio)
             self.proj_ds = nn.Sequential(shrink, ChannelNorm(dim, eps=1e-5))

@@ -31,6 +31,7 @@ from benchsuite.mixers._focal_keys import (
     span_bias_index,
 )
 from benchsuite.mixers._grid import padded_size
+from benchsuite.mixers._layers import dropout
 from benchsuite.mixers._port import Port, arguments, renamed
 from benchsuite.mixers._windows import (
     cut_heads,
@@ -119,7 +120,7 @@ class FocalAttention(nn.Module):
         self.spans = [pooled_span(focal_window, level) for level in range(self.levels)]
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim)
-        self.proj_drop = nn.Dropout(proj_drop)
+        self.proj_drop = dropout(proj_drop)
         self.pool_layers = nn.ModuleList(self._pool_layer(side) for side in self.sides)
         self._make_tables()
         self._made_for: tuple[object, ...] | None = None

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
 from benchsuite.mixers._checks import check_kernel
+from benchsuite.mixers._layers import dropout
 from benchsuite.mixers._port import Port, arguments, renamed
 
 
@@ -74,7 +75,7 @@ class FocalModulation(nn.Module):
         )
         self.ln = nn.LayerNorm(dim) if post_norm else nn.Identity()
         self.proj = nn.Linear(dim, dim)
-        self.proj_drop = nn.Dropout(proj_drop)
+        self.proj_drop = dropout(proj_drop)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.f(x).permute(0, 3, 1, 2)  # B, 2 dim + levels + 1, H, W, as it lies in memory: no copy

@@ -101,15 +101,23 @@ class HaloAttention(nn.Module):
         q = self.q(x).unflatten(1, (self.num_heads, self.qk_dim))
         q = q.unflatten(4, (columns, side)).unflatten(3, (rows, side))  # B, heads, d, rows, s, columns, s
         q = q.permute(0, 1, 3, 5, 4, 6, 2).flatten(1, 3)  # B, heads · blocks, s, s, d
-        kv = unfolded(self.kv(x), self.window, self.block_size, zeros=self.halo_size)
-        kv = torch.unflatten(kv, 1, (self.num_heads, -1))
-        kv = kv.permute(0, 1, 5, 6, 3, 4, 2).flatten(4, 5).flatten(1, 3)  # B, heads · blocks, w², d + d_v
-        k, v = torch.split(kv, [self.qk_dim, self.v_dim], dim=-1)
+        k, v = self._windows(x)
         mixed = attend(q.flatten(2, 3), k, v, kernel=self.kernel, bias=self._position_logits(q))
         mixed = mixed.reshape(x.shape[0], self.num_heads, rows, columns, side, side, self.v_dim)
         mixed = mixed.permute(0, 1, 6, 2, 4, 3, 5)  # B, heads, d_v, rows, s, columns, s
         out = mixed.reshape(x.shape[0], self.dim_out, rows * side, columns * side)
         return F.avg_pool2d(out, 2) if self.pool else out
+
+    def _windows(self, x: Tensor) -> tuple[Tensor, ...]:
+        """(B, heads · blocks, w², d) keys and (B, heads · blocks, w², d_v) values.
+
+        They are apart before they are copied, so that one copy puts their gradients together and turns them.
+        """
+        kv = torch.unflatten(
+            unfolded(self.kv(x), self.window, self.block_size, zeros=self.halo_size), 1, (self.num_heads, -1)
+        )
+        parts = torch.split(kv, [self.qk_dim, self.v_dim], dim=2)
+        return tuple(t.permute(0, 1, 5, 6, 3, 4, 2).flatten(4, 5).flatten(1, 3) for t in parts)
 
     def _position_logits(self, q: Tensor) -> Axial:
         """Of (B, blocks, s, s, d) unscaled queries, for the rows and the columns of their windows' keys."""

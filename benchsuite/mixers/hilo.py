@@ -18,6 +18,7 @@ from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, split_heads
 from benchsuite.mixers._checks import check_kernel, check_positive, head_dim_of
 from benchsuite.mixers._grid import crop_grid, pad_grid, padded_size
+from benchsuite.mixers._layers import dropout
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
 from benchsuite.mixers._windows import attend_in_windows, check_divides, cut_heads
 
@@ -80,7 +81,7 @@ class HiLo(nn.Module):
             self.l_q = nn.Linear(dim, self.l_dim, bias=qkv_bias)
             self.l_kv = nn.Linear(dim, 2 * self.l_dim, bias=qkv_bias)
             self.l_proj = nn.Linear(self.l_dim, self.l_dim)
-        self.proj_drop = nn.Dropout(proj_drop)
+        self.proj_drop = dropout(proj_drop)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         batch, tokens, _ = x.shape

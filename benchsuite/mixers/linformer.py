@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend
 from benchsuite.mixers._checks import check_kernel, check_one_of, check_positive, head_dim_of
+from benchsuite.mixers._layers import dropout
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, State, arguments
 
 SHARINGS = ("none", "rows", "all")
@@ -83,7 +84,7 @@ class Linformer(nn.Module):
         if share_kv == "none":
             self.proj_v = nn.Parameter(self._new_projection())
         self.proj = nn.Linear(self.inner_dim, dim)
-        self.proj_drop = nn.Dropout(proj_drop)
+        self.proj_drop = dropout(proj_drop)
 
     def _new_projection(self) -> Tensor:
         bound = self.rows**-0.5

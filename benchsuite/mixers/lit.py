@@ -22,6 +22,7 @@ from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, split_heads
 from benchsuite.mixers._checks import check_kernel, head_dim_of
 from benchsuite.mixers._grid import Size, as_map, as_tokens
+from benchsuite.mixers._layers import dropout
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
 from benchsuite.mixers._windows import look_up, relative_position_index
 
@@ -66,7 +67,7 @@ class RelPosMSA(nn.Module):
         self.relative_position_bias_table = nn.Parameter(nn.init.trunc_normal_(table, std=0.02))
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim)
-        self.proj_drop = nn.Dropout(proj_drop)
+        self.proj_drop = dropout(proj_drop)
         self._index: Tensor | None = None
 
     def forward(self, x: Tensor, size: Size) -> Tensor:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout
 from benchsuite.mixers._checks import check_kernel, head_dim_of
+from benchsuite.mixers._layers import dropout
 from benchsuite.mixers._port import Port, arguments, renamed
 from benchsuite.mixers._windows import (
     RelativePositionBias,
@@ -66,7 +67,7 @@ class _PartitionAttention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
         self.rel_pos = None if rel_pos is None else RelativePositionBias(self.window, num_heads, kind=rel_pos)
         self.proj = nn.Linear(dim, dim, bias=proj_bias)
-        self.proj_drop = nn.Dropout(proj_drop)
+        self.proj_drop = dropout(proj_drop)
 
     def forward(self, x: Tensor) -> Tensor:
         size = (x.shape[1], x.shape[2])

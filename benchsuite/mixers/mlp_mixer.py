@@ -18,7 +18,7 @@ from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
 from benchsuite.mixers._checks import check_positive
 from benchsuite.mixers._grid import check_tokens, tokens_of
-from benchsuite.mixers._layers import MLP, TokenLinear
+from benchsuite.mixers._layers import MLP, TokenLinear, dropout
 from benchsuite.mixers._port import Port, arguments, in_one_column
 
 _RATIOS = (0.5, 4.0)
@@ -60,7 +60,7 @@ class TokenMixingMLP(nn.Module):
         check_positive("tokens_dim", tokens_dim)
         self.fc1 = TokenLinear(self.tokens, tokens_dim)
         self.fc2 = TokenLinear(tokens_dim, self.tokens)
-        self.proj_drop = nn.Dropout(proj_drop) if proj_drop else nn.Identity()
+        self.proj_drop = dropout(proj_drop)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         check_tokens(size, self.tokens, "token_mlp")

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
 from benchsuite.mixers._checks import check_positive
+from benchsuite.mixers._layers import dropout
 from benchsuite.mixers._port import Port, arguments
 
 
@@ -58,9 +59,9 @@ class SeparableSelfAttention(nn.Module):
         self.dim = dim
         self.patch_size = patch_size
         self.qkv_proj = nn.Conv2d(dim, 1 + 2 * dim, kernel_size=1, bias=bias)
-        self.attn_drop = nn.Dropout(attn_drop)
+        self.attn_drop = dropout(attn_drop)
         self.out_proj = nn.Conv2d(dim, dim, kernel_size=1, bias=bias)
-        self.proj_drop = nn.Dropout(proj_drop)
+        self.proj_drop = dropout(proj_drop)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.mix(x, (self.patch_size, self.patch_size))

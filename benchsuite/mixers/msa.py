@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, split_heads
 from benchsuite.mixers._checks import check_kernel, head_dim_of
+from benchsuite.mixers._layers import dropout
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
 
 
@@ -56,7 +57,7 @@ class MSA(nn.Module):
         self.kernel = check_kernel(kernel, self.kernels, "msa")
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim)
-        self.proj_drop = nn.Dropout(proj_drop)
+        self.proj_drop = dropout(proj_drop)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         q, k, v = split_heads(self.qkv(x), self.num_heads, 3)  # each B, heads, N, head_dim

@@ -22,6 +22,7 @@ from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import FLEX_KERNELS, Layout, attend, split_heads
 from benchsuite.mixers._checks import check_kernel, check_odd, check_positive, head_dim_of
 from benchsuite.mixers._flex import Inside, Modify, block_mask_of, flex_attend, untraced
+from benchsuite.mixers._layers import dropout
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
 from benchsuite.mixers._tiles import Tiles, Windows
 
@@ -81,7 +82,7 @@ class NeighborhoodAttention(nn.Module):
             table = torch.empty(num_heads, 2 * kernel_size - 1, 2 * kernel_size - 1)
             self.rpb = nn.Parameter(nn.init.trunc_normal_(table, std=0.02))
         self.proj = nn.Linear(dim, dim)
-        self.proj_drop = nn.Dropout(proj_drop)
+        self.proj_drop = dropout(proj_drop)
         self._made_for: tuple[object, ...] | None = None
         self._keys: Tensor | None = None
         self._offsets: tuple[Tensor, Tensor] | None = None

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout, split_heads
 from benchsuite.mixers._checks import check_kernel, check_one_of, check_positive, head_dim_of
+from benchsuite.mixers._layers import dropout
 from benchsuite.mixers._port import Arguments, Port, State, arguments, renamed
 
 Convert = Callable[[Arguments], dict[str, Any]]
@@ -88,7 +89,7 @@ class Performer(nn.Module):
         self.kernel = check_kernel(kernel, self.kernels, "performer")
         self.qkv = nn.Linear(dim, 3 * self.inner_dim, bias=qkv_bias)
         self.proj = nn.Linear(self.inner_dim, dim)
-        self.proj_drop = nn.Dropout(proj_drop)
+        self.proj_drop = dropout(proj_drop)
         projection = orthogonal_features(num_features, self.head_dim, seed)
         self.register_buffer(
             "projection", projection.to(self.qkv.weight)

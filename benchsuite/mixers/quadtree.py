@@ -23,6 +23,7 @@ from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
 from benchsuite.mixers._checks import check_kernel, check_one_of, head_dim_of
 from benchsuite.mixers._grid import as_map
+from benchsuite.mixers._layers import dropout
 from benchsuite.mixers._port import Port, arguments, renamed
 
 Size = tuple[int, int]
@@ -94,7 +95,7 @@ class QuadTreeAttention(nn.Module):
             self.lepe = nn.ModuleList(nn.Conv2d(dim, dim, 3, padding=1, groups=dim) for _ in range(levels))
             self.level_weight = nn.Parameter(torch.randn(levels))
         self.proj = nn.Linear(dim, dim)
-        self.proj_drop = nn.Dropout(proj_drop)
+        self.proj_drop = dropout(proj_drop)
 
     def forward(self, x: Tensor, size: Size) -> Tensor:
         coarsest = self._coarsest(size)

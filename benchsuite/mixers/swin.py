@@ -22,6 +22,7 @@ from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import FLEX_KERNELS, Layout
 from benchsuite.mixers._checks import check_kernel, check_positive, head_dim_of
 from benchsuite.mixers._grid import Size, padded_size
+from benchsuite.mixers._layers import dropout
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
 from benchsuite.mixers._windows import (
     attend_in_windows,
@@ -93,7 +94,7 @@ class WindowAttention(nn.Module):
             self.relative_position_bias_table = nn.Parameter(nn.init.trunc_normal_(table, std=0.02))
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim)
-        self.proj_drop = nn.Dropout(proj_drop)
+        self.proj_drop = dropout(proj_drop)
         self._made_for: tuple[object, ...] | None = None
         self._index: Tensor | None = None
         self._mask: Tensor | None = None

@@ -22,7 +22,7 @@ from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout
 from benchsuite.mixers._checks import check_kernel, head_dim_of
 from benchsuite.mixers._grid import padded_size
-from benchsuite.mixers._layers import MLP
+from benchsuite.mixers._layers import MLP, dropout
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
 from benchsuite.mixers._watched import watched
 from benchsuite.mixers._windows import (
@@ -108,7 +108,7 @@ class SwinV2WindowAttention(nn.Module):
         self.q_bias = nn.Parameter(torch.zeros(dim)) if qkv_bias else None  # keys have none
         self.v_bias = nn.Parameter(torch.zeros(dim)) if qkv_bias else None
         self.proj = nn.Linear(dim, dim)
-        self.proj_drop = nn.Dropout(proj_drop)
+        self.proj_drop = dropout(proj_drop)
         self._made_for: tuple[object, ...] | None = None
         self._offsets: Tensor | None = None
         self._index: Tensor | None = None

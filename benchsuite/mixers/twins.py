@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout
 from benchsuite.mixers._checks import check_kernel, check_positive, head_dim_of
+from benchsuite.mixers._layers import dropout
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
 from benchsuite.mixers._windows import attend_in_windows, check_divides, cut_heads
 from benchsuite.mixers.pvt import SpatialReductionAttention
@@ -58,7 +59,7 @@ class LocallyGroupedAttention(nn.Module):
         self.kernel = check_kernel(kernel, self.kernels, "lsa")
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim)
-        self.proj_drop = nn.Dropout(proj_drop)
+        self.proj_drop = dropout(proj_drop)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         check_divides(self.window_size, size)

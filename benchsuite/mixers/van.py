@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._layers import dropout
 from benchsuite.mixers._port import Port, arguments, renamed
 
 
@@ -125,7 +126,7 @@ class VanBlock(nn.Module):
         self.fc1 = nn.Conv2d(dim, self.hidden_dim, 1)
         self.dwconv = nn.Conv2d(self.hidden_dim, self.hidden_dim, 3, padding=1, groups=self.hidden_dim)
         self.fc2 = nn.Conv2d(self.hidden_dim, dim, 1)
-        self.drop = nn.Dropout(proj_drop)
+        self.drop = dropout(proj_drop)
         self.layer_scale_1 = nn.Parameter(torch.full((dim,), layer_scale))
         self.layer_scale_2 = nn.Parameter(torch.full((dim,), layer_scale))
 

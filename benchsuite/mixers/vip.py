@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
 from benchsuite.mixers._grid import check_grid, tokens_of
-from benchsuite.mixers._layers import MLP
+from benchsuite.mixers._layers import MLP, dropout
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
 
 
@@ -66,7 +66,7 @@ class WeightedPermuteMLP(nn.Module):
         self.mlp_w = nn.Linear(along_w, along_w, bias=qkv_bias)
         self.reweight = MLP(dim, hidden_dim=dim // 4, out_dim=3 * dim)
         self.proj = nn.Linear(dim, dim)
-        self.proj_drop = nn.Dropout(proj_drop)
+        self.proj_drop = dropout(proj_drop)
 
     def forward(self, x: Tensor) -> Tensor:
         batch, height, width, _ = x.shape

@@ -20,7 +20,7 @@ from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout
 from benchsuite.mixers._checks import check_kernel, head_dim_of
 from benchsuite.mixers._compiled import by_kernel
-from benchsuite.mixers._layers import MLP
+from benchsuite.mixers._layers import MLP, dropout
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
 from benchsuite.mixers.cait import attend_from_one
 
@@ -74,7 +74,7 @@ class OutlookAttention(nn.Module):
         self.attn = nn.Linear(dim, num_heads * kernel_size**4)
         self.attn_drop = attn_drop
         self.proj = nn.Linear(dim, dim)
-        self.proj_drop = nn.Dropout(proj_drop)
+        self.proj_drop = dropout(proj_drop)
 
     def forward(self, x: Tensor) -> Tensor:
         batch, height, width, _ = x.shape
@@ -240,7 +240,7 @@ class VOLOClassAttention(nn.Module):
         self.q = nn.Linear(dim, self.inner_dim, bias=qkv_bias)
         self.kv = nn.Linear(dim, 2 * self.inner_dim, bias=qkv_bias)
         self.proj = nn.Linear(self.inner_dim, dim)
-        self.proj_drop = nn.Dropout(proj_drop)
+        self.proj_drop = dropout(proj_drop)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         dropout = self.attn_drop if self.training else 0.0

@@ -18,7 +18,7 @@ from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
 from benchsuite.mixers._checks import check_kernel, head_dim_of
 from benchsuite.mixers._grid import as_map, as_tokens
-from benchsuite.mixers._layers import MLP
+from benchsuite.mixers._layers import MLP, dropout
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
 
 
@@ -58,9 +58,9 @@ class CrossCovarianceAttention(nn.Module):
         self.kernel = check_kernel(kernel, self.kernels, "xca")
         self.temperature = nn.Parameter(torch.ones(num_heads, 1, 1))
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
-        self.attn_drop = nn.Dropout(attn_drop)
+        self.attn_drop = dropout(attn_drop)
         self.proj = nn.Linear(dim, dim)
-        self.proj_drop = nn.Dropout(proj_drop)
+        self.proj_drop = dropout(proj_drop)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         batch, tokens, _ = x.shape
