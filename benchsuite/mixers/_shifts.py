@@ -58,7 +58,7 @@ def products(
     at_once = kernel_size if g.numel() * kernel_size <= AT_ONCE else 1
     windows = _shifted(x.flatten(-2), kernel_size, dilation * width, length, stride, dilation)
     for row, places in zip(windows, out[..., :length].unbind(-3), strict=True):
-        for some, place in zip(row.split(at_once, -2), places.split(at_once, -2), strict=True):
+        for some, place in zip(torch.split(row, at_once, -2), torch.split(places, at_once, -2), strict=True):
             product = g * some
             place.copy_(product.sum(shared, keepdim=True) if shared else product)
     return torch.unflatten(out.flatten(-3, -2), -1, (height, width))[..., :columns].contiguous()

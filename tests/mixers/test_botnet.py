@@ -95,7 +95,8 @@ def test_macs_with_other_widths() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kernel", "per_head"), [("sdpa", 16), ("mem_efficient", 16), ("flash", 16 + 3 + 4), ("cudnn", 16 + 3 + 4)]
+    ("kernel", "per_head"),
+    [("sdpa", 16), ("mem_efficient", 16), ("flash", 16 + 3 + 4), ("cudnn", 16 + 3 + 4)],
 )
 def test_macs_without_a_bias_are_those_of_longer_heads(kernel: str, per_head: int) -> None:
     n, c, heads = 12, 32, 2

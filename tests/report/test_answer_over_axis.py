@@ -142,9 +142,7 @@ def test_protocols_are_compared_with_adaptive_sampling() -> None:
 
 def test_the_headline_of_protocols_says_by_how_much_at_most_and_what_has_no_interval() -> None:
     blocks = [*timed("adaptive", a=10, b=20), *timed("litv2", a=12.5, b=20), *timed("timm", a=8, b=20)]
-    assert headline_of(blocks) == (
-        "By medians, the ranking stays; throughput may move by up to 25 %."
-    )
+    assert headline_of(blocks) == ("By medians, the ranking stays; throughput may move by up to 25 %.")
     swapped = [*timed("adaptive", a=10, b=20), *timed("litv2", a=30, b=20)]
     assert headline_of(swapped) == (
         "By medians, 1 of 1 protocol changes the ranking; throughput may move by up to 67 %."
