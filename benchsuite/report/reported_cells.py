@@ -11,7 +11,6 @@ from benchsuite.report.columns import CONDITIONS, MEASURES
 from benchsuite.results import machine
 from benchsuite.results.metrics import QUANTITIES, MeasuredCell, measured_cells
 from benchsuite.results.record import Record
-from benchsuite.results.round_timings import round_medians
 from benchsuite.stats.pareto import Standing
 
 _Item = TypeVar("_Item")
@@ -191,7 +190,7 @@ def _reported(measured: MeasuredCell) -> ReportedCell:
     record, cell = measured.record, measured.record.cell
     height, width = cell.resolution
     size = height if height == width else f"{height}x{width}"
-    rounds = round_medians(measured.timing) if measured.timing else ()
+    rounds = measured.round_medians
     return ReportedCell(
         measured=measured,
         id=record.id,

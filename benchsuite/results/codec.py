@@ -7,7 +7,7 @@ import functools
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, astuple, fields, is_dataclass
+from dataclasses import astuple, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchsuite.errors import RecordVersionError
@@ -101,6 +101,7 @@ def _plain(value: Any, depth: int) -> bool:
     return all(_plain(one, depth - 1) for one in below)
 
 
+_LEAVES = {str, int, float, bool, type(None)}
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _CURRENT = f'{{"version":{RECORD_VERSION},'
 """Beginning of a record of this version, as `encode` writes it."""
@@ -115,13 +116,27 @@ def _adapter() -> TypeAdapter[Record]:
 
 def encode(record: Record) -> str:
     """One line of JSON without the newline; keys in the order of the dataclass."""
-    data = asdict(record)
+    data = _as_data(record)
     try:
         line = _ENCODER.encode(data)
         line.encode()
     except ValueError:  # half a character in a parameter, or NaN in a condition, ends no run
         return _ENCODER.encode(all_storable(data))
     return line
+
+
+def _as_data(value: Any) -> Any:
+    """`dataclasses.asdict`, without a copy of every number: a record has many."""
+    kind = type(value)
+    if kind in _LEAVES:
+        return value
+    if names := getattr(kind, "__dataclass_fields__", None):
+        return {name: _as_data(getattr(value, name)) for name in names}
+    if isinstance(value, Mapping):
+        return {key: _as_data(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return value if {*map(type, value)} == {float} else [_as_data(one) for one in value]
+    return value
 
 
 def decode(line: str) -> Record:

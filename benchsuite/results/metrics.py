@@ -8,6 +8,7 @@ claims and those of figures are made from these rows. To add a metric, write wha
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -44,9 +45,14 @@ class MeasuredCell:
         return timing if timing is not None and timing.samples_s else None
 
     @cached_property
+    def round_medians(self) -> tuple[float, ...]:
+        """The median of each round, in seconds; empty without samples."""
+        return round_medians(self.timing) if self.timing else ()
+
+    @cached_property
     def latency(self) -> Estimate | None:
         """Seconds per step, with the drift of the machine where that is known."""
-        return latency_of(self.timing, self.environment) if self.timing else None
+        return latency_of(self.timing, self.environment, self.round_medians) if self.timing else None
 
     @cached_property
     def sorted_samples(self) -> list[float]:
@@ -109,11 +115,16 @@ class FrameColumn:
         if callable(self.source):
             return self.source(measured)
         value: Any = measured.record
-        for name in self.source.split("."):
+        for name in _path(self.source):
             value = measured.timing if name == "timing" else getattr(value, name)
             if value is None:
                 return None
         return value
+
+
+@functools.cache
+def _path(source: str) -> tuple[str, ...]:
+    return tuple(source.split("."))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,8 +171,9 @@ def _of_timing(value: Callable[[Timing], Any]) -> Callable[[MeasuredCell], Any]:
     return lambda measured: value(measured.timing) if measured.timing else None
 
 
-def _precision(timing: Timing) -> float | None:
-    return half_width(round_medians(timing), confidence_of(timing.stopped_by))
+def _precision(measured: MeasuredCell) -> float | None:
+    timing = measured.timing
+    return half_width(measured.round_medians, confidence_of(timing.stopped_by)) if timing else None
 
 
 def _page_faults(timing: Timing) -> float | None:
@@ -273,10 +285,8 @@ QUANTITIES: Mapping[str, FrameColumn] = {
         FrameColumn("cache", "object", "cell.cache"),
         FrameColumn("protocol", "object", "cell.protocol"),
         FrameColumn("threads", "Int64", "cell.threads"),
-        FrameColumn(
-            "precision", "float64", _of_timing(_precision), "Precision reached (half interval ÷ median)"
-        ),
-        FrameColumn("rounds", "Int64", _of_timing(lambda timing: len(round_medians(timing))), "Rounds"),
+        FrameColumn("precision", "float64", _precision, "Precision reached (half interval ÷ median)"),
+        FrameColumn("rounds", "Int64", lambda measured: len(measured.round_medians) or None, "Rounds"),
         FrameColumn("calls_per_sample", "Int64", "timing.calls_per_sample"),
         FrameColumn("busy_s", "float64", "timing.busy.seconds", "Device busy per step", "s"),
         FrameColumn("forward_s", "float64", _part("forward"), "Forward part of a step", "s"),
