@@ -247,10 +247,12 @@ FUSED = [name for name in MIXERS if "sdpa" in getattr(mixer_class(name), "kernel
 LEARNED_BIAS = {
     *("window", "relpos_msa", "acmix_swin", "nat", "halo", "focal", "dat", "swinv2_window_attention"),
     *("maxvit_block_attention", "maxvit_grid_attention", "coatnet_attention"),
+    "bottleneck_attention",
 }
 """Mixers whose bias wants a gradient, which no fused kernel of a CPU has."""
-FEW_KEYS = {"hilo"}
-"""Mixers with a branch of no more keys than channels of a head: formed on the way back."""
+FEW_KEYS = {"hilo": ("flash", "math"), "biformer_bra": ("math",), "biformer_bra_nchw": ("math",)}
+"""Mixers with a branch of at most twice as many keys as channels of a head, formed on the way back, and which
+backends they reach then."""
 UNEQUAL = {"cascaded_group"}
 """Mixers whose values are wider than their keys, which no fused kernel of a CPU takes."""
 
@@ -305,8 +307,7 @@ def test_acmix_of_stride_2_reaches_the_fused_kernel() -> None:
 
 @pytest.mark.parametrize("name", FUSED)
 def test_back_and_forth_a_bias_that_learns_is_recorded_as_math(name: str) -> None:
-    formed = name in LEARNED_BIAS | UNEQUAL
-    expected = ("math",) if formed else ("flash", "math") if name in FEW_KEYS else ("flash",)
+    expected = ("math",) if name in LEARNED_BIAS | UNEQUAL else FEW_KEYS.get(name, ("flash",))
     assert backends(name, "forward_backward") == expected
 
 
