@@ -42,7 +42,7 @@ from benchsuite.stats.evidence import (
     ratio_of,
     unpaired,
 )
-from benchsuite.stats.intervals import above
+from benchsuite.stats.intervals import inside_angle
 from benchsuite.stats.pareto import Candidate, Standing, standings
 
 NEAR = 0.8
@@ -154,7 +154,11 @@ def _p_values(cells: Sequence[ReportedCell]) -> Iterator[float]:
         errors = np.nanstd(multiples, axis=1, ddof=1) / np.sqrt(rounds)
         with np.errstate(divide="ignore", invalid="ignore"):  # rounds without any spread
             t = np.nan_to_num(np.abs(np.nanmean(multiples, axis=1)) / errors, nan=0.0, posinf=math.inf)
-        yield from (2 * above(*pair) for pair in zip(t.tolist(), (rounds - 1).tolist(), strict=True))
+        for freedom in np.unique(rounds - 1).tolist():
+            angle = np.arctan(t[rounds - 1 == freedom] / math.sqrt(freedom))
+            yield from np.maximum(
+                0.0, 1 - inside_angle(angle, np.sin(angle), np.cos(angle), freedom)
+            ).tolist()
     for part, others in combinations(alike.values(), 2):
         questions = {i: _question(*pair) for i, pair in enumerate(product(part, others))}
         yield from (found.p for found in decide(questions).values() if not math.isnan(found.p))

@@ -8,18 +8,24 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 
 def inside(t: float, freedom: int) -> float:
     """Probability that a t-distributed number with so many degrees of freedom lies in [−t, t], t ≥ 0."""
     angle = math.atan(t / math.sqrt(freedom))
-    sine, cosine = math.sin(angle), math.cos(angle)
+    found: float = inside_angle(angle, math.sin(angle), math.cos(angle), freedom)
+    return found
+
+
+def inside_angle(angle: Any, sine: Any, cosine: Any, freedom: int) -> Any:
+    """`inside` for the angle whose tangent is t / √freedom: a number, or arrays of them."""
     odd = freedom % 2 == 1
     term = cosine if odd else 1.0
     total = term if freedom > 1 else 0.0
     for k in range(3 if odd else 2, freedom - 1, 2):  # each term from the one before it
-        term *= cosine**2 * ((k - 1) / k)
-        total += term
+        term = term * (cosine**2 * ((k - 1) / k))
+        total = total + term
     return 2 / math.pi * (angle + sine * total) if odd else sine * total
 
 
