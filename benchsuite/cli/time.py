@@ -50,6 +50,7 @@ def time(
     """
     from benchsuite.api.runs import completed, new_folder
     from benchsuite.backbones import BACKBONES
+    from benchsuite.plugins import require_folders
     from benchsuite.runner.prepare import Request
     from benchsuite.scenario.shorthand import ShellLine, option, scenario, to_yaml
     from benchsuite.zoo.catalogue import known_parameters
@@ -57,7 +58,9 @@ def time(
     axes = {"resolution": resolution, "batch": batch, "dim": dim, "num_heads": heads}
     axes |= {"kernel": kernel, "dtype": dtype, "mode": mode}
     line = ShellLine(names, axes, params or (), network)
-    known = known_parameters(tuple(pythonpath or ()), own=True)
+    folders = tuple(pythonpath or ())
+    require_folders(folders)
+    known = known_parameters(folders, own=True)
     document = scenario(line, known, BACKBONES)
     for name in names:
         if (why := known.absent(name)) is not None:
@@ -68,7 +71,7 @@ def time(
         Request(
             reference=str(write_scenario) if write_scenario else document,
             device=device,
-            pythonpath=tuple(pythonpath or ()),
+            pythonpath=folders,
             command=("benchsuite", *sys.argv[1:]),
         ),
         out=None if dry_run else out,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchsuite.errors import NotComparableError, RunFolderError, ScenarioError, UsageError
+from benchsuite.format import counted
 from benchsuite.plugins import absolute, plugins, search_path
 from benchsuite.results.cell import Cell
 from benchsuite.results.comparable import manner
@@ -172,7 +173,7 @@ def busy(environment: Mapping[str, Any]) -> tuple[str, ...]:
     load, cores = cpu.get("load_1min"), cpu.get("usable_cores")
     if not load or not cores or load < BUSY_SHARE * cores:
         return ()
-    return (f"this machine is busy: a load of {load:.1f} on {cores} cores; expect noisy numbers",)
+    return (f"this machine is busy: a load of {load:.1f} on {counted(cores, 'core')}; expect noisy numbers",)
 
 
 def _prepare_resume(request: Request, folder: Path, workers: Workers, *, every: bool) -> Prepared:

@@ -119,7 +119,7 @@ def _budgets(document: Document, root: Node) -> Iterator[Problem]:
             yield problem_at(
                 _said(root, name, "max_s", "warmup_s"),
                 f"max_s {part.max_s:g} is less than warmup_s {part.warmup_s:g}, the warm-up alone; "
-                "set warmup_s too",
+                f"set {name}.warmup_s too",
             )
     if measure.timeout_s < measure.warmup_s:
         message = f"timeout_s {measure.timeout_s:g} is less than warmup_s {measure.warmup_s:g}"

@@ -256,7 +256,7 @@ def test_a_scenario_that_is_not_committed_is_that_of_both_sides(
         (("own.yaml", "--base-python", "no-such-python"), "no interpreter 'no-such-python'"),
         (("own.yaml", "--base-python", "./no/python"), "no interpreter './no/python'"),
         (("hilo", "--base", "HEAD~1"), "nothing of this repository is measured"),
-        (("own.yaml", "--base", "HEAD", "--set", "gate.max_s=0.01"), "the warm-up alone; set warmup_s too"),
+        (("own.yaml", "--base", "HEAD", "--set", "gate.max_s=0.01"), "set gate.warmup_s too"),
         (("own.yaml", "--base", "HEAD", "--set", "gate.exact=some"), "unknown"),
         (("own.yaml", "--base", "HEAD", "--missing", "wran"), '--missing: no "wran"; did you mean "warn"?'),
         (("owm.yaml", "--base", "HEAD"), 'is called "owm.yaml"; did you mean "own.yaml"?'),

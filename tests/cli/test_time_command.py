@@ -61,6 +61,11 @@ def test_an_unknown_name_gets_the_near_one_and_exit_2() -> None:
     assert 'did you mean "hilo"?' in answer.err
 
 
+def test_a_folder_of_own_modules_that_is_not_there_is_named() -> None:
+    answer = called("time", "mine:Attention", "--pythonpath", "no/such/folder")
+    assert (answer.code, answer.err.strip()) == (2, "--pythonpath no/such/folder: no such folder")
+
+
 def test_a_mistake_is_placed_at_its_option() -> None:
     answer = called("time", "hilo", "msa", "--params", "hilo.alfa=0.9", "--heads", "0")
     assert answer.code == 2
