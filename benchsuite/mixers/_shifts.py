@@ -53,14 +53,19 @@ def products(
     width = x.shape[-1]
     g = _long(g, width).unsqueeze(-2)
     length = g.shape[-1]
-    leading = [1 if axis in shared else size for axis, size in enumerate(g.shape[:-2])]
-    out = g.new_empty((*leading, kernel_size, kernel_size, height * width))
-    at_once = kernel_size if g.numel() * kernel_size <= AT_ONCE else 1
-    windows = _shifted(x.flatten(-2), kernel_size, dilation * width, length, stride, dilation)
-    for row, places in zip(windows, out[..., :length].unbind(-3), strict=True):
-        for some, place in zip(torch.split(row, at_once, -2), torch.split(places, at_once, -2), strict=True):
-            product = g * some
-            place.copy_(product.sum(shared, keepdim=True) if shared else product)
+    columns_at_once = kernel_size if g.numel() * kernel_size <= AT_ONCE else 1
+    out: Tensor | None = None
+    rows = _shifted(x.flatten(-2), kernel_size, dilation * width, length, stride, dilation)
+    for row, windows in enumerate(rows):
+        for column in range(0, kernel_size, columns_at_once):
+            some = slice(column, column + columns_at_once)
+            product = g * windows[..., some, :]
+            if shared:
+                product = product.sum(shared, keepdim=True)
+            if out is None:
+                out = product.new_empty((*product.shape[:-2], kernel_size, kernel_size, height * width))
+            out[..., row, some, :length] = product
+    assert out is not None
     return torch.unflatten(out.flatten(-3, -2), -1, (height, width))[..., :columns].contiguous()
 
 
@@ -71,9 +76,10 @@ def spread(
     width = padded[1]
     weights, g = _long(weights, width), _long(g, width)
     out = g.new_zeros((*g.shape[:-1], padded[0] * width))
-    shifted = _shifted(out, kernel_size, dilation * width, g.shape[-1], stride, dilation)
-    for weight, neighbor in zip(weights.unbind(-2), _each(shifted), strict=True):
-        neighbor.addcmul_(weight, g)
+    span = stride * (g.shape[-1] - 1) + 1
+    for number, weight in enumerate(weights.unbind(-2)):
+        start = dilation * (number // kernel_size * width + number % kernel_size)
+        out[..., start : start + span : stride].addcmul_(weight, g)
     return torch.unflatten(out, -1, padded)
 
 

@@ -74,8 +74,11 @@ class NonLocal(nn.Module):
             tokens = _tokens(self.t, x).mul_(scale), _tokens(self.p, x), _tokens(self.g, x)
             t, p, g = (t[:, None] for t in tokens)
             mixed = attend(t, p, g, kernel=self.kernel).transpose(-2, -1)  # from B, 1, N, width
-        # Of one head they lie as tokens do; in that order a batch norm of single images takes longer.
-        mixed = mixed.reshape(x.shape[0], self.width, *x.shape[2:]).contiguous()
+        mixed = mixed.reshape(x.shape[0], self.width, *x.shape[2:])
+        if (
+            x.is_cpu and x.is_contiguous()
+        ):  # of one head they lie as tokens do, which takes a batch norm longer
+            mixed = mixed.contiguous()
         out: Tensor = x + self.norm(self.z(mixed))
         return out
 

@@ -41,12 +41,13 @@ def of_protocols(cells: Cells) -> list[str]:
     ]
     if not ratios:
         return []
-    orders: dict[tuple[str, ...], list[str]] = {}
-    for protocol, mine in grouped(timed, lambda cell: str(cell.settings["protocol"])).items():
-        ranked = sorted(mine, key=lambda cell: -cell.throughput.value)
-        orders.setdefault(tuple(names_of(ranked)), []).append(protocol)
-    other = [protocol for one in orders.values() if OURS not in one for protocol in one]
-    others = counted(sum(map(len, orders.values())) - 1, "protocol")
+    compared = grouped((cell for _, cell in ratios), lambda cell: str(cell.settings["protocol"]))
+    other = [
+        protocol
+        for protocol, mine in compared.items()
+        if _ranked(mine) != _ranked([ours[besides_protocol(cell)] for cell in mine])
+    ]
+    others = counted(len(compared), "protocol")
     low, high = (pick(ratios, key=lambda pair: pair[0].value) for pick in (min, max))
     called = noun(cell.subject for cell in timed).plural
     kept = f"{len(other)} of {others} {_verb(len(other))} the ranking" if other else "the ranking stays"
@@ -69,14 +70,19 @@ def of_protocols(cells: Cells) -> list[str]:
     return texts
 
 
+def _ranked(cells: Sequence[ReportedCell]) -> list[str]:
+    """Their names, the fastest first."""
+    return names_of(sorted(cells, key=lambda cell: -cell.throughput.value))
+
+
 def _verb(number: int) -> str:
     return "changes" if number == 1 else "change"
 
 
 def _moves(ratios: Sequence[Value]) -> str:
-    """By how much at most: "moves" where a ratio is known to differ from 1, else "may move"."""
-    decided = any(value.bounded and not value.lo <= 1 <= value.hi for value in ratios)
-    most = round(100 * max(abs(value.value - 1) for value in ratios))
+    """By how much at most: "moves" of ratios that are known to differ from 1, "may move" where none is."""
+    decided = [value for value in ratios if value.bounded and not value.lo <= 1 <= value.hi]
+    most = round(100 * max(abs(value.value - 1) for value in decided or ratios))
     return f"{'moves' if decided else 'may move'} by {f'up to {most}' if most else 'less than 1'} %"
 
 

@@ -48,8 +48,8 @@ def summed_up(cells: Cells, machines: Sequence[Mapping[str, Any]], headline: str
         if inline
         else (f"fresh {'process' if counts == [1] else 'processes'}")
     )
-    bars = 2 * len(halves) > len(timed)
-    paired = " Speeds are compared round by round, so bars may overlap where they differ." if bars else ""
+    mostly = 2 * len(halves) > len(timed)  # else the figure beside it has hardly a bar
+    paired = " Speeds are compared round by round, so bars may overlap where they differ." if mostly else ""
     texts = (
         f"Each cell was timed in {rounds} {where}{agree}; noise floor of the machine {floor}.{paired}",
         _warned(timed, flagged, leaning, headline),

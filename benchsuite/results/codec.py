@@ -125,12 +125,18 @@ def encode(record: Record) -> str:
     return line
 
 
+@functools.cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    """Those of a dataclass; empty for another type."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
+
+
 def _as_data(value: Any) -> Any:
     """`dataclasses.asdict`, without a copy of every number: a record has many."""
-    kind = type(value)
+    kind: type = type(value)
     if kind in _LEAVES:
         return value
-    if names := getattr(kind, "__dataclass_fields__", None):
+    if names := _field_names(kind):
         return {name: _as_data(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {key: _as_data(one) for key, one in value.items()}

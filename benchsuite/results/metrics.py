@@ -315,7 +315,7 @@ QUANTITIES: Mapping[str, FrameColumn] = {
         FrameColumn("intensity", "float64", _intensity, "Operations per byte", "FLOP/B"),
         FrameColumn("attempts", "int64", "attempts"),
         FrameColumn("flags", "object", lambda measured: " ".join(measured.record.flags)),
-        FrameColumn("rounds_s", "object", _of_timing(round_medians)),
+        FrameColumn("rounds_s", "object", lambda measured: measured.round_medians or None),
         FrameColumn("threads_used", "Int64", "timing.threads"),
         FrameColumn("allocator", "object", "cell.allocator"),
         FrameColumn("allocator_used", "object", "timing.allocator"),

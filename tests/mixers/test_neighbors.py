@@ -98,11 +98,13 @@ def test_derivatives_of_both_are_right_and_have_derivatives(
         assert torch.autograd.gradgradcheck(lambda q, x: correlate(q, x, kernel_size, stride=stride), (q, x))
 
 
+@pytest.mark.parametrize("at_once", [0, _shifts.AT_ONCE])
 @GEOMETRY
 def test_rows_of_windows_give_what_shifts_of_the_map_give(
-    kernel_size: int, stride: int, dilation: int, monkeypatch: pytest.MonkeyPatch
+    kernel_size: int, stride: int, dilation: int, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """GPUs, half precision, compilers and counters take the rows; a CPU otherwise takes the shifts."""
+    monkeypatch.setattr(_shifts, "AT_ONCE", at_once)  # by offsets, or a row of the window at once
     x = random(2, 2, 8, 10).requires_grad_()
     size = outputs((8, 10), kernel_size, stride, dilation)
     for leading in ((2, 2), (1, 2)):
@@ -119,6 +121,18 @@ def test_rows_of_windows_give_what_shifts_of_the_map_give(
             patched.setattr(_shifts, "suit", lambda one, other: False)
             by_rows = results()
         torch.testing.assert_close(by_shifts, by_rows)
+
+
+def test_functions_of_torch_func_see_through_shifts() -> None:
+    q, keys = random(2, 8, 10), random(3, 2, 10, 12, seed=1)
+    each = torch.func.vmap(lambda k: correlate(q, k, 3))(keys)
+    torch.testing.assert_close(each, torch.stack([correlate(q, k, 3) for k in keys]))
+
+    def spread(weights: Tensor) -> Tensor:
+        return _shifts.spread(weights, q, 3, 1, 1, (10, 12))
+
+    weights = random(1, 9, 8, 10)
+    torch.testing.assert_close(torch.func.functionalize(spread)(weights), spread(weights))
 
 
 def test_a_counter_of_operators_sees_the_products_of_the_windows_alone() -> None:

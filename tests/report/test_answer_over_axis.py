@@ -157,6 +157,14 @@ def test_the_headline_of_protocols_says_by_how_much_at_most_and_what_has_no_inte
     )
 
 
+def test_ranks_are_compared_of_what_both_timed_and_what_moves_is_what_is_decided() -> None:
+    fewer = [*timed("adaptive", a=10, b=20), *timed("litv2", b=20)]
+    assert headline_of(fewer) == "By medians, the ranking stays; throughput may move by less than 1 %."
+    decided = make_record("b", latency=0.0204, protocol="timm", rounds=5)
+    mixed = [*timed("adaptive", a=10, b=20), *timed("litv2", a=16), decided]
+    assert headline_of(mixed) == "By medians, the ranking stays; throughput moves by up to 2 %."
+
+
 def test_a_slow_first_round_of_adaptive_sampling_is_no_difference_between_protocols() -> None:
     """By hand: the median of the rounds is 10 ms, as in the one block; their first alone would say 1.5."""
     slow_start = with_rounds(timed("adaptive", a=10)[0], [0.015, 0.010, 0.010, 0.0098, 0.0102])

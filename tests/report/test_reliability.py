@@ -67,6 +67,9 @@ def test_the_line_beside_the_answer_says_how_often_what_counts_and_what_is_flagg
         "where they differ. 1 of 2 cells has a warning (“!”, explained under Method), b "
         "among them, on which the answer rests. 1 of 3 cells gave no number: 1 OOM (c)."
     )
+    few = summed([*records[:1], make_record("b", rounds=1), make_record("c", rounds=1)])
+    assert "±" in few
+    assert "bars may overlap" not in few
     once = summed([make_record("a", rounds=1)], executor="inline")
     assert once == (
         "Each cell was timed in 1 round in the caller's own process; noise floor of the machine unknown "
