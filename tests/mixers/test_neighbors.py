@@ -128,11 +128,11 @@ def test_functions_of_torch_func_see_through_shifts() -> None:
     each = torch.func.vmap(lambda k: correlate(q, k, 3))(keys)
     torch.testing.assert_close(each, torch.stack([correlate(q, k, 3) for k in keys]))
 
-    def spread(weights: Tensor) -> Tensor:
-        return _shifts.spread(weights, q, 3, 1, 1, (10, 12))
+    def spread(weights: Tensor, g: Tensor) -> Tensor:
+        return _shifts.spread(weights, g, 3, 1, 1, (10, 12))
 
     weights = random(1, 9, 8, 10)
-    torch.testing.assert_close(torch.func.functionalize(spread)(weights), spread(weights))
+    torch.testing.assert_close(torch.func.functionalize(spread)(weights, q), spread(weights, q))
 
 
 def test_a_counter_of_operators_sees_the_products_of_the_windows_alone() -> None:
