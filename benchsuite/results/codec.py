@@ -116,7 +116,7 @@ def _adapter() -> TypeAdapter[Record]:
 
 def encode(record: Record) -> str:
     """One line of JSON without the newline; keys in the order of the dataclass."""
-    data = _as_data(record)
+    data = as_data(record)
     try:
         line = _ENCODER.encode(data)
         line.encode()
@@ -131,17 +131,17 @@ def _field_names(kind: type) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
 
 
-def _as_data(value: Any) -> Any:
+def as_data(value: Any) -> Any:
     """`dataclasses.asdict`, without a copy of every number: a record has many."""
     kind: type = type(value)
     if kind in _LEAVES:
         return value
     if names := _field_names(kind):
-        return {name: _as_data(getattr(value, name)) for name in names}
+        return {name: as_data(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
-        return {key: _as_data(one) for key, one in value.items()}
+        return {key: as_data(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return value if {*map(type, value)} == {float} else [_as_data(one) for one in value]
+        return value if {*map(type, value)} == {float} else [as_data(one) for one in value]
     return value
 
 

@@ -20,10 +20,12 @@ from markupsafe import Markup
 
 from benchsuite.format import counted
 from benchsuite.io import parse
-from benchsuite.results.codec import encode
+from benchsuite.results.codec import as_data
 from benchsuite.results.record import Record, Timing
 from benchsuite.results.store import Run
+from benchsuite.text import all_storable
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 FORMAT = 1
 """Of the blocks; `extract` reads this one and older ones."""
 MANIFEST = "benchsuite-manifest"
@@ -72,9 +74,11 @@ def block_id(key: str, what: str) -> str:
 
 
 def pack(data: Any) -> str:
-    """Data as JSON, gzip and base64; the same data give the same text."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return pack_text(text)
+    """Data as JSON, gzip and base64; the same data give the same text. What JSON cannot hold is replaced."""
+    try:
+        return pack_text(_ENCODER.encode(data))
+    except ValueError:  # NaN, or half a character
+        return pack_text(_ENCODER.encode(all_storable(data)))
 
 
 def pack_text(text: str) -> str:
@@ -150,8 +154,8 @@ def _without_samples(record: Record) -> Any:
     """A record as data without its samples; their number stays, so that a reader knows of them."""
     timing = record.timing
     if timing is None or not _has_samples(timing):
-        return json.loads(encode(record))
-    plain = json.loads(encode(replace(record, timing=replace(timing, samples_s=(), parts_s={}))))
+        return as_data(record)
+    plain = as_data(replace(record, timing=replace(timing, samples_s=(), parts_s={})))
     plain["timing"]["left_out"] = len(timing.samples_s)
     return plain
 
