@@ -60,7 +60,7 @@ def fewest_by_kernel(fields: Sequence[Ranking]) -> str:
 
 
 def _by_kernel(fields: Sequence[Ranking], judge: Callable[[Sequence[Ranking]], str], told: _Told) -> str:
-    """The answers of kernels, Yes first: "With sdpa yes (1.04–1.10 times as fast); with math undecided".
+    """The answers of kernels, Yes first: "Yes with sdpa (1.04–1.10 times as fast); with math undecided".
 
     Where that is long, Yes goes without its number.
 
@@ -78,7 +78,8 @@ def _by_kernel(fields: Sequence[Ranking], judge: Callable[[Sequence[Ranking]], s
 
 
 def _joined(clauses: dict[str, str]) -> str:
-    """ "With a and b yes; with c no"."""
+    """ "Yes with a and b; with c no"."""
     alike = grouped(sorted(clauses, key=lambda kernel: not clauses[kernel].startswith("yes")), clauses.get)
-    text = "; ".join(f"with {joined(kernels)} {clause}" for clause, kernels in alike.items())
-    return f"{text[:1].upper()}{text[1:]}"
+    (first, kernels), *others = alike.items()
+    answer = f"Yes with {joined(kernels)}{first.removeprefix('yes')}"
+    return "; ".join((answer, *(f"with {joined(kernels)} {clause}" for clause, kernels in others)))

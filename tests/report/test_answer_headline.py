@@ -64,19 +64,19 @@ def test_resolutions_stand_in_their_order_although_a_kernel_lacks_some() -> None
 
 def test_kernels_that_disagree_each_have_their_answer() -> None:
     records = [*race(10, 12), *race(9, 6, kernel="flash")]
-    assert headed(FASTEST, records) == ("With math yes; with flash no (b is 1.50 times as fast).")
+    assert headed(FASTEST, records) == ("Yes with math; with flash no (b is 1.50 times as fast).")
     open_ = [*race(10, 10.02), *race(6, 9, kernel="flash")]
-    assert headed(FASTEST, open_) == "With flash yes (1.50 times as fast); with math undecided."
+    assert headed(FASTEST, open_) == "Yes with flash (1.50 times as fast); with math undecided."
     alike = [*race(10, 12), *race(6, 9, kernel="flash")]
     assert headed(FASTEST, alike) == "Yes: 1.20–1.50 times as fast as b."
     neither = [*race(12, 10), *race(9, 6, kernel="flash")]
     assert headed(FASTEST, neither) == "No: b is, 1.20–1.50 times as fast as a."
     sizes = [*records, *sized(60, 30, resolution=448, kernel="flash"), *sized(10, 12, resolution=448)]
     assert headed(FASTEST, [*sizes, *race(8, 10, kernel="triton")]) == (
-        "With math and triton yes; with flash no (b is 1.50–2.00 times as fast)."
+        "Yes with math and triton; with flash no (b is 1.50–2.00 times as fast)."
     )
     two = [*records, *race(10, 12, 14, resolution=448), *sized(60, 70, 30, resolution=448, kernel="flash")]
-    assert headed(FASTEST, two) == "With math yes (1.20 times as fast); with flash no."
+    assert headed(FASTEST, two) == "Yes with math (1.20 times as fast); with flash no."
 
 
 def test_the_longest_name_is_the_one_that_is_asked_for() -> None:
@@ -116,11 +116,11 @@ def test_what_changes_between_resolutions_is_counted() -> None:
 
 def test_what_one_kernel_leaves_open_is_told_with_that_kernel() -> None:
     records = [*race(10, 10.02, 15), *race(5, 6, 7.5, kernel="flash")]
-    assert headed(FASTER, records) == ("With flash yes (1.20–1.50 times as fast); with math only against c.")
+    assert headed(FASTER, records) == ("Yes with flash (1.20–1.50 times as fast); with math only against c.")
     ahead = [*race(10, 10.02, 15), *race(6, 5, 7.5, kernel="flash")]
     assert headed(FASTER, ahead).startswith("No: faster in 2 of 4 comparisons, slower in 1")
     level = [*race(10, 10.02, 10.01), *race(5, 6, 7.5, kernel="flash")]
-    assert headed(FASTER, level) == "With flash yes (1.20–1.50 times as fast); with math undecided."
+    assert headed(FASTER, level) == "Yes with flash (1.20–1.50 times as fast); with math undecided."
 
 
 FEWEST = "Is the mixer with the fewest MACs the fastest?"
@@ -135,7 +135,7 @@ def test_fewest_macs_are_judged_in_each_setting() -> None:
     both = [*race(10, 12), *sized(60, 40, resolution=448)]
     assert headed(FEWEST, both) == "No: the fewest MACs were fastest in 1 of 2 settings only."
     fused = [*race(10, 12), *race(9, 6, kernel="flash")]
-    assert headed(FEWEST, fused) == "With math yes; with flash no."
+    assert headed(FEWEST, fused) == "Yes with math; with flash no."
     every = [*race(10, 12), *sized(40, 60, resolution=448)]
     assert headed(FEWEST, every) == "Yes: the fewest MACs were fastest in all 2 settings."
 
