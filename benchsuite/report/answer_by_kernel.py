@@ -79,7 +79,8 @@ def _by_kernel(fields: Sequence[Ranking], judge: Callable[[Sequence[Ranking]], s
 
 def _joined(clauses: dict[str, str]) -> str:
     """ "Yes with a and b; with c no"."""
-    alike = grouped(sorted(clauses, key=lambda kernel: not clauses[kernel].startswith("yes")), clauses.get)
+    yes_first = sorted(clauses, key=lambda kernel: not clauses[kernel].startswith("yes"))
+    alike = grouped(yes_first, lambda kernel: clauses[kernel])
     (first, kernels), *others = alike.items()
     answer = f"Yes with {joined(kernels)}{first.removeprefix('yes')}"
     return "; ".join((answer, *(f"with {joined(kernels)} {clause}" for clause, kernels in others)))
