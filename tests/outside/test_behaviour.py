@@ -314,7 +314,8 @@ def test_processes_of_a_modules_own_do_their_work(workers: ProcessWorkers) -> No
 
 
 def test_a_module_that_reads_does_not_read_the_calls(workers: ProcessWorkers) -> None:
-    assert visit_named(workers, "Reads").status == "ok"
+    answer = visit_named(workers, "Reads")
+    assert answer.status == "ok", answer.failure
     assert visit_named(workers, "Linear").status == "ok"
 
 
