@@ -19,7 +19,7 @@ from torch.autograd import Function
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout
 from benchsuite.mixers._checks import check_kernel, head_dim_of
-from benchsuite.mixers._compiled import by_kernel
+from benchsuite.mixers._compiled import COMPILED, by_kernel
 from benchsuite.mixers._layers import MLP, dropout
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
 from benchsuite.mixers.cait import attend_from_one
@@ -43,6 +43,7 @@ class OutlookAttention(nn.Module):
     Raises:
         ValueError: num_heads does not divide dim, or the kernel is unknown; in `forward`, padding gives
             another number of windows than the stride gives positions.
+        RuntimeError: "compiled" would go backward on more than one thread of a CPU.
     """
 
     layout: ClassVar[Layout] = "NHWC"
@@ -82,6 +83,11 @@ class OutlookAttention(nn.Module):
         squared = self.kernel_size**2
         logits = self.attn(self._pooled(x)).reshape(batch, rows, columns, self.num_heads, squared, squared)
         dropout = self.attn_drop if self.training else 0.0
+        if self.kernel == COMPILED and _breaks_memory(logits):
+            raise RuntimeError(
+                "No available kernel: torch's compiled backward pass of outlook attention breaks memory on "
+                "more than one thread of a CPU; take one thread, or the kernel math"
+            )
         mixed = by_kernel(
             self.kernel,
             _outlook,
@@ -112,6 +118,11 @@ class OutlookAttention(nn.Module):
                 f"{windows[0]} × {windows[1]} windows for {pooled[0]} × {pooled[1]} positions"
             )
         return pooled[0], pooled[1]
+
+
+def _breaks_memory(logits: Tensor) -> bool:
+    """Whether a backward pass would run compiled on several threads of a CPU (seen with torch 2.13)."""
+    return logits.requires_grad and logits.is_cpu and torch.get_num_threads() > 1
 
 
 def _outlook(logits: Tensor, values: Tensor, padding: int, stride: int, dropout: float) -> Tensor:

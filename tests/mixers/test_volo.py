@@ -237,3 +237,14 @@ def test_the_gradient_of_laying_is_a_view() -> None:
     cotangent = torch.ones_like(laid)
     (grad,) = torch.autograd.grad(laid, windows, cotangent)
     assert grad.untyped_storage().data_ptr() == cotangent.untyped_storage().data_ptr()
+
+
+def test_compiled_is_refused_where_its_backward_pass_would_break_memory() -> None:
+    module, x = OutlookAttention(16, 2, kernel="compiled"), torch.randn(1, 4, 4, 16)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(RuntimeError, match=r"^No available kernel: .* more than one thread of a CPU"):
+            module(x)
+    finally:
+        torch.set_num_threads(threads)
