@@ -102,7 +102,7 @@ def _plain(value: Any, depth: int) -> bool:
 
 
 _LEAVES = {str, int, float, bool, type(None)}
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _CURRENT = f'{{"version":{RECORD_VERSION},'
 """Beginning of a record of this version, as `encode` writes it."""
 
@@ -118,10 +118,10 @@ def encode(record: Record) -> str:
     """One line of JSON without the newline; keys in the order of the dataclass."""
     data = as_data(record)
     try:
-        line = _ENCODER.encode(data)
+        line = ENCODER.encode(data)
         line.encode()
     except ValueError:  # half a character in a parameter, or NaN in a condition, ends no run
-        return _ENCODER.encode(all_storable(data))
+        return ENCODER.encode(all_storable(data))
     return line
 
 

@@ -20,12 +20,11 @@ from markupsafe import Markup
 
 from benchsuite.format import counted
 from benchsuite.io import parse
-from benchsuite.results.codec import as_data
+from benchsuite.results.codec import ENCODER, as_data
 from benchsuite.results.record import Record, Timing
 from benchsuite.results.store import Run
 from benchsuite.text import all_storable
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 FORMAT = 1
 """Of the blocks; `extract` reads this one and older ones."""
 MANIFEST = "benchsuite-manifest"
@@ -76,9 +75,9 @@ def block_id(key: str, what: str) -> str:
 def pack(data: Any) -> str:
     """Data as JSON, gzip and base64; the same data give the same text. What JSON cannot hold is replaced."""
     try:
-        return pack_text(_ENCODER.encode(data))
+        return pack_text(ENCODER.encode(data))
     except ValueError:  # NaN, or half a character
-        return pack_text(_ENCODER.encode(all_storable(data)))
+        return pack_text(ENCODER.encode(all_storable(data)))
 
 
 def pack_text(text: str) -> str:
